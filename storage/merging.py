@@ -1,0 +1,111 @@
+"""Turning a complete upload into a file: verify, flush, publish. Nothing is copied, and it can be repeated.
+
+The order carries the promise. A blob among the files means: verified and on disk. So whoever finds one whose
+upload is still open in the catalog only has to tell the catalog (`finish`), however the merge was cut off.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+
+from storage.blobs.base import Arrived, BlobStore
+from storage.catalog.base import Catalog
+from storage.chunks import missing_chunks
+from storage.errors import DigestMismatch, MissingChunks, NoSuchBlob, NoSuchUpload, SizeUnknown
+from storage.model import File, Upload
+
+HOLD_TIMEOUT = 30.0
+LISTED_MISSING_CHUNKS = 1000
+_READ_SIZE = 1 << 20
+
+
+class Merger:
+    """Merges over one blob store and one catalog; `now` is the clock."""
+
+    def __init__(self, blobs: BlobStore, catalog: Catalog, now: Callable[[], datetime]) -> None:
+        self._blobs = blobs
+        self._catalog = catalog
+        self._now = now
+
+    def merge(self, upload: Upload) -> File:
+        """Publish an open upload.
+
+        Raises:
+            SizeUnknown: nobody has said yet how large it is.
+            MissingChunks: it is not complete.
+            DigestMismatch: its bytes do not have the SHA-256 it was announced with; it stays open.
+            NoSuchBlob: the upload folder is not there (any more).
+            NoSuchUpload: it was aborted or expired meanwhile.
+            UploadLocked, InsufficientStorage, StorageFailure: as they say; repeating is safe.
+        """
+        size = _complete_size(upload, self._blobs.arrived(upload.id))
+        self._verify(upload)
+        # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
+        self._blobs.flush(upload.id)
+        with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
+            _complete_size(upload, held.arrived())
+            held.flush()
+            held.publish(size)
+            file = self._tell_catalog(upload, size)
+            held.discard()
+        return file
+
+    def finish(self, upload: Upload) -> File:
+        """End a merge that was cut off after its blob was published.
+
+        Raises:
+            NoSuchBlob: it was not published.
+            NoSuchUpload: it was aborted or expired meanwhile.
+            UploadLocked: another is at it.
+        """
+        with self._blobs.open_file(upload.id) as blob:
+            size = blob.size
+        try:
+            with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
+                file = self._tell_catalog(upload, size)
+                held.discard()
+        except NoSuchBlob:
+            # A power cut may take the upload folder and leave the file: it was on disk first.
+            file = self._tell_catalog(upload, size)
+        return file
+
+    def _verify(self, upload: Upload) -> None:
+        if upload.sha256 is None:
+            return
+        digest = hashlib.sha256()
+        with self._blobs.open_upload(upload.id) as blob:
+            left = upload.size or 0
+            while left and (data := blob.stream.read(min(left, _READ_SIZE))):
+                digest.update(data)
+                left -= len(data)
+        if digest.digest() != upload.sha256:
+            raise DigestMismatch(upload.sha256, digest.digest())
+
+    def _tell_catalog(self, upload: Upload, size: int) -> File:
+        file = File(
+            id=upload.id,
+            owner=upload.owner,
+            filename=upload.filename,
+            size=size,
+            content_type=upload.content_type,
+            sha256=upload.sha256,
+            metadata=upload.metadata,
+            created_at=self._now(),
+        )
+        published = self._catalog.publish(file)
+        if published is None:
+            self._blobs.delete_file(upload.id)
+            raise NoSuchUpload(upload.id)
+        return published
+
+
+def _complete_size(upload: Upload, arrived: Arrived) -> int:
+    """The size of an upload all of whose bytes have arrived; raises what `Merger.merge` says."""
+    if upload.size is None:
+        raise SizeUnknown(upload.id)
+    missing = missing_chunks(arrived.ranges, upload.size, upload.chunk_size)
+    listed = list(islice(missing, LISTED_MISSING_CHUNKS))
+    if listed:
+        raise MissingChunks(listed, len(listed) + sum(1 for _ in missing))
+    return upload.size
