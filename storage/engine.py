@@ -276,7 +276,7 @@ class Engine:
         self.finish_deletion(file_id)
 
     def finish_deletion(self, file_id: str) -> None:
-        """Remove the bytes of a retired file, durably, and then forget it: a cut in between is found again."""
+        """Remove the bytes of a retired file and then forget it, so that a cut in between is found."""
         self.blobs.delete_file(file_id)
         self.catalog.forget_file(file_id)
 

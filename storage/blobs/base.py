@@ -13,6 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from storage.faults import Fault
 from storage.model import ByteRange
 from storage.ranges import RangeSet
 
@@ -208,6 +209,14 @@ class BlobStore(ABC):
     @abstractmethod
     def check(self) -> None:
         """Return if bytes can be stored, and raise `InsufficientStorage` or `StorageFailure` otherwise."""
+
+    @abstractmethod
+    def set_aside(self, file_id: str) -> None:
+        """Take a file out of the store without destroying its bytes, for a person to look at."""
+
+    @abstractmethod
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the store in itself, whatever a catalog says."""
 
     @abstractmethod
     def alone(self) -> AbstractContextManager[bool]:

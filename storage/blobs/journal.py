@@ -29,6 +29,8 @@ class Kind(IntEnum):
     """The ARRIVED records of this boot that begin below `stop` in the journal are on disk, data and all."""
     FORGOTTEN = 3
     """A flush failed: every earlier ARRIVED record that no FLUSHED record covers is void."""
+    VOID = 4
+    """Nothing; it stands where a damaged record was."""
 
 
 class Flag(IntFlag):
@@ -139,6 +141,8 @@ class JournalState:
                 self._apply_flushed(record)
             case Kind.FORGOTTEN:
                 self._apply_forgotten()
+            case Kind.VOID:
+                pass
 
     def _apply_arrived(self, record: Record) -> None:
         if Flag.FLUSHED in record.flags:

@@ -5,7 +5,6 @@ Layout and invariants: `docs/format.md`. The open objects it hands out are in `l
 
 import fcntl
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +18,21 @@ from storage.blobs.durable import (
     boot_id,
     fsync_folder,
     make_folder,
+    rename_durably,
     reserve,
     storage_errors,
     unlink_durably,
     write_durably,
 )
+from storage.blobs.ids import is_id
+from storage.blobs.local_faults import folder_faults
 from storage.blobs.local_upload import JournalReader, LocalHeldUpload, LocalRangeWriter, UploadPaths, flush
 from storage.blobs.reading import OpenBlob, open_blob
 from storage.errors import DataDirectoryError, InsufficientStorage, NoSuchBlob, StorageFailure
+from storage.faults import Fault
 from storage.model import ByteRange
 
 FORMAT = "partway data 1\n"
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class LocalBlobStore(BlobStore):
@@ -146,13 +148,13 @@ class LocalBlobStore(BlobStore):
     def uploads(self) -> Iterator[str]:
         with storage_errors("list uploads"):
             names = os.listdir(self._uploads)
-        return (name for name in names if _ID.fullmatch(name))
+        return (name for name in names if is_id(name))
 
     def files(self) -> Iterator[str]:
         with storage_errors("list files"):
             folders = [entry.path for entry in os.scandir(self._files) if entry.is_dir(follow_symlinks=False)]
             names = [name for folder in folders for name in os.listdir(folder)]
-        return (name for name in names if _ID.fullmatch(name))
+        return (name for name in names if is_id(name))
 
     def free_space(self) -> int:
         with storage_errors("look at free space"):
@@ -164,6 +166,14 @@ class LocalBlobStore(BlobStore):
             raise StorageFailure("the data directory is not writable")
         if not self.free_space():
             raise InsufficientStorage("no free space")
+
+    def set_aside(self, file_id: str) -> None:
+        with storage_errors("set file aside"):
+            make_folder(self.root / "lost")
+            rename_durably(self._file_path(file_id), self.root / "lost" / file_id)
+
+    def faults(self) -> Iterator[Fault]:
+        return folder_faults(self._uploads, self._files)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -188,6 +198,6 @@ class LocalBlobStore(BlobStore):
 
 def _checked(blob_id: str) -> str:
     """Ids become paths, so nothing else than an id of ours goes through here."""
-    if not _ID.fullmatch(blob_id):
+    if not is_id(blob_id):
         raise NoSuchBlob(blob_id)
     return blob_id

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from storage.blobs.base import Arrived, BlobStore, HeldUpload, RangeWriter
 from storage.blobs.reading import OpenBlob
 from storage.errors import InsufficientStorage, NoSuchBlob, RangeLocked, UploadLocked
+from storage.faults import Fault
 from storage.model import ByteRange
 from storage.ranges import RangeSet
 
@@ -118,6 +119,12 @@ class MemoryBlobStore(BlobStore):
     def check(self) -> None:
         if not self.free_space():
             raise InsufficientStorage("no free space")
+
+    def set_aside(self, file_id: str) -> None:
+        self.delete_file(file_id)
+
+    def faults(self) -> Iterator[Fault]:
+        return iter(())
 
     @contextmanager
     def alone(self) -> Iterator[bool]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from storage.faults import Fault
 from storage.model import Cursor, File, Page, Upload
 
 
@@ -97,6 +98,10 @@ class Catalog(ABC):
     @abstractmethod
     def all_files(self) -> Iterator[File]:
         """Every file of every owner that is not retired, in no order."""
+
+    @abstractmethod
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the catalog in itself."""
 
     @abstractmethod
     def check(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from storage.catalog.base import Catalog, Listed, PageRequest, page_of
+from storage.faults import Fault
 from storage.model import File, Page, Upload, UploadStatus
 
 
@@ -107,6 +108,9 @@ class MemoryCatalog(Catalog):
     def all_files(self) -> Iterator[File]:
         with self._lock:
             return iter([each for each in self._files.values() if each.id not in self._retired])
+
+    def faults(self) -> Iterator[Fault]:
+        return iter(())
 
     def check(self) -> None:
         """Always well."""

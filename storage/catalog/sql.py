@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage.catalog.base import Catalog, PageRequest, page_of
 from storage.catalog.schema import files, uploads
 from storage.errors import InsufficientStorage, StorageFailure
+from storage.faults import Fault
 from storage.model import File, Page, Upload, UploadStatus
 
 WRITE = {"writes": True}
@@ -55,7 +56,8 @@ class SqlCatalog(Catalog):
         self._engine = engine
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """A connection whose transaction only reads."""
         with storage_errors(), self._engine.connect() as connection:
             yield connection
 
@@ -76,20 +78,20 @@ class SqlCatalog(Catalog):
             return same or upload
 
     def find_upload(self, upload_id: str) -> Upload | None:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _find_upload(connection, upload_id)
 
     def find_same(self, upload: Upload) -> Upload | None:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _find_same(connection, upload)
 
     def list_uploads(self, page: PageRequest) -> Page[Upload]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             query = _newest(uploads, page).where(uploads.c.status == UploadStatus.OPEN)
             return page_of([_upload(row) for row in connection.execute(query)], page.limit)
 
     def open_uploads(self) -> Iterator[Upload]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(uploads).where(uploads.c.status == UploadStatus.OPEN)).all()
         return map(_upload, rows)
 
@@ -130,7 +132,7 @@ class SqlCatalog(Catalog):
             return _find_file(connection, file.id)
 
     def find_file(self, file_id: str) -> File | None:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _find_file(connection, file_id)
 
     def list_files(self, page: PageRequest, name_contains: str = "") -> Page[File]:
@@ -138,7 +140,7 @@ class SqlCatalog(Catalog):
         if name_contains:
             wanted = files.c.filename_folded.contains(name_contains.casefold(), autoescape=True)
             query = query.where(wanted)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return page_of([_file(row) for row in connection.execute(query)], page.limit)
 
     def retire_file(self, file_id: str) -> bool:
@@ -148,7 +150,7 @@ class SqlCatalog(Catalog):
             return connection.execute(retired).rowcount > 0
 
     def retired_files(self) -> Iterator[str]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             query = select(files.c.id).where(files.c.retired_at.is_not(None))
             return iter(connection.execute(query).scalars().all())
 
@@ -159,12 +161,15 @@ class SqlCatalog(Catalog):
                 connection.execute(delete(uploads).where(uploads.c.id == file_id))
 
     def all_files(self) -> Iterator[File]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(files).where(files.c.retired_at.is_(None))).all()
         return map(_file, rows)
 
+    def faults(self) -> Iterator[Fault]:
+        return iter(())
+
     def check(self) -> None:
-        with self._reading() as connection:
+        with self.reading() as connection:
             connection.execute(select(literal(1)))
 
     def close(self) -> None:

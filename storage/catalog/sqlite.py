@@ -1,6 +1,7 @@
 """Opens the SQL catalog over a SQLite file, with the settings that its promises need."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,23 @@ from sqlalchemy import Connection, create_engine, event
 
 from storage.catalog.migrate import migrate
 from storage.catalog.sql import WRITE, SqlCatalog, storage_errors
+from storage.faults import Fault
 
 BUSY_SECONDS = 30
 
 
-def open_sqlite_catalog(path: Path) -> SqlCatalog:
+class SqliteCatalog(SqlCatalog):
+    """The SQL catalog in a SQLite file, which can look at its own pages."""
+
+    def faults(self) -> Iterator[Fault]:
+        with self.reading() as connection:
+            report = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        for line in report:
+            if line != "ok":
+                yield Fault("damaged-catalog", "catalog.db", str(line), "restore it from a backup", None)
+
+
+def open_sqlite_catalog(path: Path) -> SqliteCatalog:
     """The catalog in the file at `path`, made or migrated if need be.
 
     Raises:
@@ -29,7 +42,7 @@ def open_sqlite_catalog(path: Path) -> SqlCatalog:
         engine.dispose()
         raise
     path.chmod(0o600)
-    return SqlCatalog(engine)
+    return SqliteCatalog(engine)
 
 
 def _configure(connection: sqlite3.Connection, _: Any) -> None:

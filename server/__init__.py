@@ -1,0 +1,1 @@
+"""The HTTP layer of Partway: it speaks for the storage, and decides nothing the storage decides."""

@@ -1,0 +1,1 @@
+"""The native API: numbered chunks in, files out. `docs/api.md` describes it for those who call it."""
