@@ -1,7 +1,8 @@
 """The command `partway`: settings in, a running server or a checked data directory out.
 
 Exit codes: 0 stopped as asked, or all is well; 1 `check` left something unmended; 2 wrong settings or usage;
-3 the server could not start. It makes no part of the application itself: workers import `server.app`.
+3 the server could not start. The application is imported only by what needs it: each worker, by name, and the
+work on the data directory.
 """
 
 import inspect

@@ -13,6 +13,7 @@ from server.api.schemas import ProblemBody
 from server.problems import MEDIA_TYPE, PROBLEMS
 
 Json = dict[str, Any]
+Mode = Literal["validation", "serialization"]
 
 EVERYWHERE = ("internal-error", "storage-failure")
 """Problems that any operation may have."""
@@ -110,15 +111,17 @@ def _reference(model: type[BaseModel] | None) -> Json:
 
 
 def _schemas(operations: Iterable[Operation]) -> Json:
-    given: list[type[BaseModel]] = [
-        answer.model for each in operations for answer in each.answers if answer.model is not None
-    ]
-    taken: list[type[BaseModel]] = [
-        each.body.model for each in operations if each.body is not None and each.body.model is not None
-    ]
-    modes: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = []
-    modes += [(model, "serialization") for model in dict.fromkeys([*given, ProblemBody])]
-    modes += [(model, "validation") for model in dict.fromkeys(taken)]
-    _, document = models_json_schema(modes, ref_template=_REF)
+    given: list[type[BaseModel]] = [ProblemBody]
+    taken: list[type[BaseModel]] = []
+    for operation in operations:
+        given += [answer.model for answer in operation.answers if answer.model is not None]
+        if operation.body is not None and operation.body.model is not None:
+            taken.append(operation.body.model)
+    models = [*_in_mode("serialization", given), *_in_mode("validation", taken)]
+    _, document = models_json_schema(models, ref_template=_REF)
     schemas: Json = document["$defs"]
     return schemas
+
+
+def _in_mode(mode: Mode, models: Iterable[type[BaseModel]]) -> list[tuple[type[BaseModel], Mode]]:
+    return [(model, mode) for model in dict.fromkeys(models)]
