@@ -33,8 +33,10 @@ from server.settings import (
     hand_over,
     resolve_settings,
 )
+from server.transport.fitness import misfits
 from storage.errors import StorageError
 
+FAST_PATH, PORTABLE_PATH = "server.transport.protocol:TransferProtocol", "httptools"
 APPLICATION = "server.app:create_app_from_environment"
 EXIT_UNMENDED, EXIT_USAGE = 1, 2
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -177,7 +179,7 @@ def _uvicorn_config(settings: Settings) -> Config:
     return Config(
         APPLICATION,
         factory=True,
-        http="httptools",
+        http=_http_protocol(settings),
         ws="none",
         lifespan="on",
         workers=settings.workers,
@@ -191,6 +193,16 @@ def _uvicorn_config(settings: Settings) -> Config:
         timeout_graceful_shutdown=math.ceil(settings.grace_period),
         timeout_worker_healthcheck=_WORKER_ANSWERS_SECONDS,
     )
+
+
+def _http_protocol(settings: Settings) -> str:
+    """The fast path, where it is wanted and fits this uvicorn; else uvicorn's own, right but slower."""
+    if settings.transport == "portable":
+        return PORTABLE_PATH
+    if found := misfits():
+        _log.warning("This uvicorn does not fit the fast path, going without: %s", "; ".join(found))
+        return PORTABLE_PATH
+    return FAST_PATH
 
 
 def _run(config: Config, listener: socket.socket) -> None:

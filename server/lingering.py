@@ -5,9 +5,15 @@ client might never see the answer; reading on would swallow gigabytes. So the an
 of the body is dropped while the client reads it (RFC 9112 §9.6), and then the connection closes.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.receiving import RECEIVE_EXTENSION
 
 KEEP_ALIVE_BYTES = 64 << 10
 """A declared body up to this size is dropped whole, and the connection stays open."""
@@ -26,7 +32,7 @@ class LingeringClose:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(Headers(scope=scope), receive, send)
-        await self._app(scope, exchange.receive, exchange.send)
+        await self._app(exchange.watched(scope), exchange.receive, exchange.send)
 
 
 class _Exchange:
@@ -37,6 +43,18 @@ class _Exchange:
         self._send = send
         self._unread = True
         self._keeps_alive = _is_small(headers)
+
+    def watched(self, scope: Scope) -> Scope:
+        """The scope, in which also a body that goes past `receive` is noticed."""
+        extensions = scope.get("extensions", {})
+        if RECEIVE_EXTENSION not in extensions:
+            return scope
+        drain = partial(self._drain, extensions[RECEIVE_EXTENSION]["drain"])
+        return {**scope, "extensions": {**extensions, RECEIVE_EXTENSION: {"drain": drain}}}
+
+    async def _drain(self, drain: Callable[..., Awaitable[None]], *args: Any) -> None:
+        await drain(*args)
+        self._unread = False
 
     async def receive(self) -> Message:
         message = await self._receive()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from server.app import open_engine
 from server.settings import Settings
 from storage.check import Finding, check_store
+from storage.errors import DataDirectoryError
 from storage.recovery import recover
 
 
@@ -27,6 +28,8 @@ def check(settings: Settings, *, repair: bool) -> Iterator[Finding]:
     Raises:
         StorageError: it cannot be used, or is to be repaired while a server uses it.
     """
+    if not settings.data_dir.is_dir():
+        raise DataDirectoryError(str(settings.data_dir), "there is no such folder")
     engine = open_engine(settings)
     try:
         yield from check_store(engine, repair=repair)

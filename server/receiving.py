@@ -1,52 +1,56 @@
-"""The portable receive path: request bodies from ASGI's `receive`, streamed and never held."""
+"""Request bodies on their way in: streamed, never held, and past the parser where the server offers that."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 
 import anyio
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from server.pace import Pace, PaceLimits
 from server.problems import Problem
 from server.threads import in_thread
 from storage.writing import RangeWrite
 
+RECEIVE_EXTENSION = "partway.receive"
 BATCH_SIZE = 1 << 20
 """Bytes collected before a thread is asked to write them: a hop for each 64 KiB costs more than the disk."""
 
 
-async def body_parts(receive: Receive, silence: float) -> AsyncIterator[bytes]:
+async def body_parts(receive: Receive, limits: PaceLimits) -> AsyncIterator[bytes]:
     """The parts of a request body as they come.
 
     Raises:
-        Problem: body-timeout, when nothing comes for `silence` seconds.
+        Problem: body-timeout, when the sender is slower than the limits.
         ClientDisconnect: the client is gone.
     """
-    more = True
+    more, pace = True, Pace(limits, time.monotonic())
     while more:
         try:
-            with anyio.fail_after(silence):
+            with anyio.fail_after(max(0, pace.patience(time.monotonic()))):
                 message = await receive()
         except TimeoutError:
-            raise _silent(silence) from None
+            raise _too_slow() from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         more = message.get("more_body", False)
         if part := message.get("body", b""):
+            pace.note(len(part), time.monotonic())
             yield part
 
 
-def _silent(silence: float) -> Problem:
-    detail = f"Nothing came for {silence:g} seconds. What was whole stays; send this again."
+def _too_slow() -> Problem:
+    detail = "The sender was silent, or too slow, for too long. What was whole stays; send this again."
     return Problem("body-timeout", detail, headers={"Connection": "close"})
 
 
-async def read_body(receive: Receive, limit: int, silence: float) -> bytes:
+async def read_body(receive: Receive, limit: int, pace: PaceLimits) -> bytes:
     """A small body as a whole.
 
     Raises:
         Problem: too-large, when it has more than `limit` bytes; and what `body_parts` raises.
     """
-    return b"".join([part async for part in bounded(body_parts(receive, silence), limit)])
+    return b"".join([part async for part in bounded(body_parts(receive, pace), limit)])
 
 
 async def bounded(parts: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
@@ -64,13 +68,28 @@ def over(limit: int) -> Problem:
     return Problem("too-large", f"The body is over {limit} bytes.", {"limit": limit})
 
 
-async def receive_range(receive: Receive, write: RangeWrite, silence: float) -> None:
+async def receive_range(request: Request, write: RangeWrite, pace: PaceLimits) -> None:
     """Hand a request body to a range, all of it, and leave the range uncommitted.
+
+    The bytes go straight from the socket where the server offers that (`server.transport`).
 
     Raises what `body_parts` and `RangeWrite.write` raise.
     """
+    offered = request.scope.get("extensions", {}).get(RECEIVE_EXTENSION)
+    if offered is None:
+        await _receive_parts(request.receive, write, pace)
+        return
+    try:
+        await offered["drain"](write.write, pace)
+    except TimeoutError:
+        raise _too_slow() from None
+    except ConnectionError as exc:
+        raise ClientDisconnect from exc
+
+
+async def _receive_parts(receive: Receive, write: RangeWrite, pace: PaceLimits) -> None:
     batches = Batches(write.write)
-    async for part in body_parts(receive, silence):
+    async for part in body_parts(receive, pace):
         await batches.add(part)
     await batches.flush()
 

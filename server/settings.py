@@ -149,6 +149,19 @@ class Settings(BaseSettings):
     body_timeout: Seconds = Field(
         default=60, description="How long a sender may be silent before the answer is 408."
     )
+    min_rate: Bytes = Field(
+        ByteSize(256),
+        description="Bytes per second a sender has to reach on average after `rate_grace`; 0: none.",
+    )
+    rate_grace: Seconds = Field(60, description="How long a sender may be slower than `min_rate`.")
+    header_timeout: Seconds = Field(30, description="How long a request header may take to arrive.")
+    send_timeout: Seconds = Field(
+        60, description="How long a client may read nothing of its answer before it is cut off."
+    )
+    transport: Literal["fast", "portable"] = Field(
+        "fast",
+        description="How bytes move: fast, from socket to file by the kernel; portable, through plain ASGI.",
+    )
     grace_period: Seconds = Field(
         default=10,
         description="How long a server told to stop waits for requests in progress; rounded up to seconds.",

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.api.context import engine_of, joined_headers, owner_of, settings_of, upload_id_of
+from server.api.context import body_pace, engine_of, joined_headers, owner_of, upload_id_of
 from server.api.operations import Answer, Body, Operation, Parameter
 from server.fields.digests import InvalidDigest, parse_content_digest
 from server.multipart import OVERHEAD_BYTES, FilePart
@@ -37,7 +37,7 @@ async def put(request: Request) -> Response:
         if length not in (None, write.span.length):
             raise LengthMismatch(write.span.length, length or 0)
         if not write.is_settled:
-            await receive_range(request.receive, write, settings_of(request).body_timeout)
+            await receive_range(request, write, body_pace(request))
             await in_thread(write.commit)
     return Response(status_code=204)
 
@@ -52,7 +52,7 @@ async def post(request: Request) -> Response:
         if length is not None and length > limit:
             raise over(limit)
         batches = Batches(write.write)
-        body = body_parts(request.receive, settings_of(request).body_timeout)
+        body = body_parts(request.receive, body_pace(request))
         async for piece in part.pieces(bounded(body, limit)):
             await batches.add(piece)
         await batches.flush()

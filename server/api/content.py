@@ -140,13 +140,14 @@ class _Answer(Response):
             if self._content is None or scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await self._send_content(self._content, receive, send)
+                await self._send_content(self._content, scope, receive, send)
         finally:
             await close_blob(self._opened.blob)
 
-    async def _send_content(self, content: _Body, receive: Receive, send: Send) -> None:
+    async def _send_content(self, content: _Body, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await send_while_connected(self._opened.blob, content.parts, content.closing, receive, send)
+            blob = self._opened.blob
+            await send_while_connected(blob, content.parts, content.closing, scope, receive, send)
         except BlobShrank:
             # Left incomplete, the response makes the server cut the connection: a client sees it is short.
             _log.error("file %s shrank while it was sent", self._opened.file.id)

@@ -4,6 +4,7 @@ import re
 
 from starlette.requests import Request
 
+from server.pace import PaceLimits
 from server.problems import Problem
 from server.settings import Settings
 from storage.engine import Engine
@@ -23,6 +24,12 @@ def settings_of(request: Request) -> Settings:
     """The settings in force."""
     settings: Settings = request.state.settings
     return settings
+
+
+def body_pace(request: Request) -> PaceLimits:
+    """How fast the sender of a body has to be."""
+    settings = settings_of(request)
+    return PaceLimits(settings.body_timeout, settings.min_rate, settings.rate_grace)
 
 
 def owner_of(_: Request) -> str:

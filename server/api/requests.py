@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.api.context import settings_of
+from server.api.context import body_pace
 from server.fields.media_types import parse_media_type
 from server.problems import Problem, malformed, malformed_fields
 from server.receiving import over, read_body
@@ -39,7 +39,7 @@ async def json_body(request: Request, model: type[Model]) -> Model:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_JSON_BODY:
         raise over(MAX_JSON_BODY)
-    raw = await read_body(request.receive, MAX_JSON_BODY, settings_of(request).body_timeout)
+    raw = await read_body(request.receive, MAX_JSON_BODY, body_pace(request))
     try:
         return model.model_validate_json(raw)
     except ValidationError as exc:

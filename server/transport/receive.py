@@ -1,0 +1,154 @@
+"""The receive path: a request body from the socket straight into a sink, past parser and event loop.
+
+The loop waits; when much is there, a worker thread moves it with `recv_into` and a buffer of its own, until
+the socket is empty or its turn is over. A thread is held only while there are bytes to move.
+"""
+
+import array
+import asyncio
+import fcntl
+import socket
+import termios
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
+
+from anyio import CancelScope
+
+from server.pace import Pace
+from server.transport.readiness import SocketDuplicate
+
+BUFFER_SIZE = 1 << 20
+"""Bytes moved at a time; large enough that Python's share of the work is small."""
+TURN_SIZE = 32 << 20
+"""Bytes after which a thread goes on with another connection's body, so that none waits for a huge one."""
+LOW_WATER = 512 << 10
+"""Bytes that must be there before the loop is woken (SO_RCVLOWAT): bursts are large, wake-ups few."""
+THREADS = 8
+
+Sink = Callable[[memoryview], None]
+
+_pool = ThreadPoolExecutor(THREADS, "partway-receive")
+_local = threading.local()
+
+
+class PeerLeft(ConnectionError):
+    """The connection ended before the body did."""
+
+
+class _Turn(Enum):
+    """Why a thread stopped moving bytes."""
+
+    EMPTY = auto()
+    OVER = auto()
+    DONE = auto()
+
+
+class BodyDrain:
+    """The rest of a request body: what the parser had taken, and `remaining` bytes still in the socket."""
+
+    def __init__(self, duplicate: SocketDuplicate, parsed: bytearray, remaining: int) -> None:
+        self._duplicate = duplicate
+        self._parsed = parsed
+        self.remaining = remaining
+        self._stopping = False
+
+    async def into(self, sink: Sink, pace: Pace) -> None:
+        """Hand all of it to `sink`, which is called in worker threads, with memory it must not keep.
+
+        Raises:
+            PeerLeft: the client closed or reset the connection.
+            TimeoutError: it was slower than `pace` allows.
+            and what `sink` raises. The rest of the body stays in the socket then.
+        """
+        try:
+            while self._parsed or self.remaining:
+                before = self.remaining
+                turn = await self._take_turn(sink)
+                pace.note(before - self.remaining, time.monotonic())
+                if turn is _Turn.EMPTY:
+                    await self._wait(pace)
+        finally:
+            self._set_low_water(1)
+
+    async def drop(self, most: int, patience: float) -> bytes:
+        """Take up to `most` bytes out of the socket, on the loop. Raises `PeerLeft`, `TimeoutError`."""
+        while True:
+            try:
+                data = self._duplicate.socket.recv(min(most, self.remaining))
+            except BlockingIOError:
+                await self._duplicate.readable(patience)
+            except ConnectionError as exc:
+                raise PeerLeft from exc
+            else:
+                if not data:
+                    raise PeerLeft
+                self.remaining -= len(data)
+                return data
+
+    async def _take_turn(self, sink: Sink) -> _Turn:
+        turn = asyncio.get_running_loop().run_in_executor(_pool, self._move, sink)
+        try:
+            return await asyncio.shield(turn)
+        except asyncio.CancelledError:
+            # The thread writes into memory and files of ours: leave only when it has.
+            self._stopping = True
+            with CancelScope(shield=True):
+                await asyncio.wait([turn])
+            raise
+
+    def _move(self, sink: Sink) -> _Turn:
+        parsed, self._parsed = self._parsed, bytearray()
+        if parsed:
+            sink(memoryview(parsed))
+        buffer = _buffer()
+        left = TURN_SIZE
+        while self.remaining:
+            if left <= 0 or self._stopping:
+                return _Turn.OVER
+            try:
+                count = self._duplicate.socket.recv_into(buffer, min(self.remaining, BUFFER_SIZE))
+            except BlockingIOError:
+                return _Turn.EMPTY
+            except ConnectionError as exc:
+                raise PeerLeft from exc
+            if not count:
+                raise PeerLeft
+            self.remaining -= count
+            left -= count
+            sink(buffer[:count])
+        return _Turn.DONE
+
+    async def _wait(self, pace: Pace) -> None:
+        self._set_low_water(min(LOW_WATER, self.remaining))
+        patience = pace.patience(time.monotonic())
+        if patience <= 0:
+            raise TimeoutError
+        try:
+            await self._duplicate.readable(patience)
+        except TimeoutError:
+            # Fewer bytes than the low-water mark may be there: a slow sender, not a silent one.
+            if not self._pending():
+                raise
+
+    def _pending(self) -> int:
+        count = array.array("i", [0])
+        fcntl.ioctl(self._duplicate.socket, termios.FIONREAD, count)
+        return count[0]
+
+    def _set_low_water(self, count: int) -> None:
+        try:
+            self._duplicate.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+        except OSError:
+            # The connection is gone; the next look at the socket tells.
+            return
+
+
+def _buffer() -> memoryview:
+    """This thread's own buffer, made once."""
+    if not hasattr(_local, "buffer"):
+        _local.buffer = memoryview(bytearray(BUFFER_SIZE))
+    buffer: memoryview = _local.buffer
+    return buffer
