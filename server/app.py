@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             await in_thread(engine.close)
 
-    return Starlette(
+    app = Starlette(
         routes=[*_routes(operations()), *page_routes()],
         middleware=[Middleware(LingeringClose)],
         exception_handlers={
@@ -85,6 +85,9 @@ def create_app(settings: Settings) -> Starlette:
         },
         lifespan=lifespan,
     )
+    # A path with a slash too many is another path; to be sent elsewhere is no answer of this API.
+    app.router.redirect_slashes = False
+    return app
 
 
 def create_app_from_environment() -> Starlette:

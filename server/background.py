@@ -13,6 +13,10 @@ from storage.engine import Engine
 from storage.errors import StorageError
 from storage.sweep import sweep
 
+FLUSH_BYTES = 256 << 20
+"""Bytes received after which a flush does not wait for its time."""
+LOOK_SECONDS = 0.5
+
 _log = logging.getLogger("partway.server")
 
 
@@ -20,19 +24,33 @@ _log = logging.getLogger("partway.server")
 async def background_work(engine: Engine, settings: Settings) -> AsyncIterator[None]:
     """Runs both jobs while the context is open; leaving waits for a step under way and starts no other."""
     async with anyio.create_task_group() as group:
-        group.start_soon(_repeat, engine.flush, settings.flush_interval)
-        group.start_soon(_repeat, lambda: sweep(engine), settings.sweep_interval)
+        group.start_soon(_flush, engine, settings.flush_interval)
+        group.start_soon(_sweep, engine, settings.sweep_interval)
         try:
             yield
         finally:
             group.cancel_scope.cancel()
 
 
-async def _repeat(job: Callable[[], object], interval: float) -> None:
+async def _flush(engine: Engine, interval: float) -> None:
+    """Flush every `interval` seconds, and sooner when much has come: a merge is not to wait for all of it."""
+    due = anyio.current_time() + interval
+    while True:
+        await anyio.sleep(min(interval, LOOK_SECONDS))
+        if anyio.current_time() >= due or engine.unflushed_bytes >= FLUSH_BYTES:
+            await _do(engine.flush)
+            due = anyio.current_time() + interval
+
+
+async def _sweep(engine: Engine, interval: float) -> None:
     while True:
         # Not to the second: several workers, started together, need not all come at once.
         await anyio.sleep(interval * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load, keeps no secret
-        try:
-            await in_thread(job)
-        except StorageError:
-            _log.exception("background work failed; it is tried again in %g seconds", interval)
+        await _do(lambda: sweep(engine))
+
+
+async def _do(job: Callable[[], object]) -> None:
+    try:
+        await in_thread(job)
+    except StorageError:
+        _log.exception("background work failed; it will be tried again")

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from server.problems import Problem, malformed
@@ -15,7 +15,8 @@ class FilePart:
     """Finds the part called `name` in a body that is fed piece by piece.
 
     Raises:
-        Problem: from the constructor, when the request is not a form (415) or has no boundary (400).
+        Problem: from the constructor, when the request is not a form (415) or its boundary is missing or too
+            long (400).
     """
 
     def __init__(self, content_type: str, name: str) -> None:
@@ -30,7 +31,10 @@ class FilePart:
         self._pieces: list[bytes] = []
         self._ended = False
         self.found = 0
-        self._parser = self._new_parser(boundary)
+        try:
+            self._parser = self._new_parser(boundary)
+        except FormParserError as exc:
+            raise malformed(boundary="is too long") from exc
 
     def _new_parser(self, boundary: bytes) -> MultipartParser:
         return MultipartParser(

@@ -5,12 +5,11 @@ It is synchronous and thread-safe; several processes may run one each over the s
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from storage.blobs.base import Arrived, Blob, BlobStore
+from storage.blobs.base import Arrived, BlobStore
 from storage.catalog.base import Catalog, PageRequest
 from storage.chunks import span_of_chunk
 from storage.errors import (
@@ -30,10 +29,12 @@ from storage.known import KnownUploads
 from storage.limits import Limits
 from storage.merging import HOLD_TIMEOUT, Merger
 from storage.model import ANONYMOUS, ByteRange, Cursor, File, NewUpload, Page, Upload, UploadStatus
+from storage.prefix_digests import PrefixDigests
 from storage.ranges import RangeSet
 from storage.starting import start_upload
 from storage.state import Created, Merged, OpenFile, UploadState
-from storage.writing import ActiveWrites, NewRange, RangeWrite, RepeatedRange
+from storage.unflushed import Unflushed
+from storage.writing import ActiveWrites, NewRange, RangeWrite, repeat_range
 
 _log = logging.getLogger("partway.storage")
 
@@ -62,13 +63,13 @@ class Engine:
         self.blobs = blobs
         self.catalog = catalog
         self.limits = limits or Limits()
-        self.merger = Merger(blobs, catalog, now)
+        self._digests = PrefixDigests(blobs)
+        self.merger = Merger(blobs, catalog, self._digests, now)
         self.now = now
         self._merging = KeyedLocks()
         self._writes = ActiveWrites()
         self._known = KnownUploads()
-        self._guard = threading.Lock()
-        self._unflushed: set[str] = set()
+        self._unflushed = Unflushed()
 
     def create(self, new: NewUpload) -> Created:
         """Start an upload, with room for it reserved; or find the one its owner has open for the same file.
@@ -166,11 +167,12 @@ class Engine:
         try:
             self._check_alive(upload, writer.arrived)
             if not writer.arrived.ranges.covers(span):
-                return NewRange(upload.id, writer, sha256, lambda: self._note_unflushed(upload.id))
+                return NewRange(
+                    upload.id, writer, sha256, lambda arrived: self._note_arrived(upload, arrived)
+                )
             known = writer.arrived.digests.get(span)
-            repeated = self._repeat(
-                self.blobs.open_upload(upload.id), span, sha256, known=known, conflict=RangeConflict(span)
-            )
+            stored = self.blobs.open_upload(upload.id)
+            repeated = repeat_range(span, stored, sha256=sha256, known=known, conflict=RangeConflict(span))
         except BaseException:
             writer.close()
             raise
@@ -179,21 +181,8 @@ class Engine:
 
     def _begin_merged(self, upload: Upload, span: ByteRange, sha256: bytes | None) -> RangeWrite:
         opened = self.open_file(upload.id, upload.owner)
-        return self._repeat(opened.blob, span, sha256, known=None, conflict=UploadMerged(upload.id))
-
-    def _repeat(
-        self,
-        blob: Blob,
-        span: ByteRange,
-        sha256: bytes | None,
-        *,
-        known: bytes | None,
-        conflict: StorageError,
-    ) -> RangeWrite:
-        if None not in (known, sha256) and known != sha256:
-            blob.close()
-            raise conflict
-        return RepeatedRange(span, blob, sha256=sha256, known_sha256=known, conflict=conflict)
+        conflict = UploadMerged(upload.id)
+        return repeat_range(span, opened.blob, sha256=sha256, known=None, conflict=conflict)
 
     def merge(self, upload_id: str, owner: str = ANONYMOUS) -> Merged:
         """Publish a complete upload as a file. Repeating it gives the same file.
@@ -202,6 +191,7 @@ class Engine:
             NoSuchUpload, UploadExpired: there is nothing to merge.
             MissingChunks, SizeUnknown: it is not complete.
             DigestMismatch: its bytes do not have the SHA-256 it was announced with; it stays open.
+            RangeLocked: its size was unknown before, and somebody is still writing after its end.
             UploadLocked: it is being merged or aborted for longer than we wait.
         """
         with self._merging.hold(upload_id, HOLD_TIMEOUT) as held:
@@ -300,15 +290,18 @@ class Engine:
 
     def flush(self) -> None:
         """Make what has arrived since the last call survive a power cut; what fails is logged."""
-        with self._guard:
-            unflushed, self._unflushed = self._unflushed, set()
-        for upload_id in unflushed:
+        for upload_id in self._unflushed.take():
             try:
                 self.blobs.flush(upload_id)
             except NoSuchBlob:
                 continue
             except StorageError:
                 _log.exception("flushing upload %s failed", upload_id)
+
+    @property
+    def unflushed_bytes(self) -> int:
+        """Bytes that this process has received since the last flush."""
+        return self._unflushed.total
 
     def check(self) -> None:
         """Return if uploads can be taken, and raise what is in the way otherwise."""
@@ -317,6 +310,7 @@ class Engine:
 
     def close(self) -> None:
         """Flush what has arrived and let go of the backends."""
+        self._digests.close()
         try:
             self.flush()
         finally:
@@ -338,18 +332,18 @@ class Engine:
             self._known.remember(upload)
         return upload
 
-    def _note_unflushed(self, upload_id: str) -> None:
-        with self._guard:
-            self._unflushed.add(upload_id)
+    def _note_arrived(self, upload: Upload, span: ByteRange) -> None:
+        self._unflushed.add(upload.id, span.length)
+        self._digests.note(upload, span)
 
     def _state(self, upload: Upload) -> UploadState:
         if upload.status is UploadStatus.OPEN:
             try:
                 arrived = self.blobs.arrived(upload.id)
+                self._check_alive(upload, arrived)
             except NoSuchBlob:
                 upload = self._settled(upload)
             else:
-                self._check_alive(upload, arrived)
                 return UploadState(upload, arrived.ranges, arrived.last_activity + self.limits.upload_ttl)
         file = self._file_of(upload)
         return UploadState(replace(upload, size=file.size), RangeSet([ByteRange(0, file.size)]), None, file)
@@ -387,9 +381,13 @@ class Engine:
         return replace(current, status=UploadStatus.MERGED)
 
     def _check_alive(self, upload: Upload, arrived: Arrived) -> None:
-        if self.is_abandoned(arrived):
+        if not self.is_abandoned(arrived):
+            return
+        try:
             self.expire(upload)
-            raise UploadExpired(upload.id)
+        except UploadLocked:
+            return  # somebody is at it, so it is not abandoned
+        raise UploadExpired(upload.id)
 
     def _discard(self, upload_id: str) -> None:
         with self.blobs.hold(upload_id, HOLD_TIMEOUT) as held:

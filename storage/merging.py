@@ -4,7 +4,6 @@ The order carries the promise. A blob among the files means: verified and on dis
 upload is still open in the catalog only has to tell the catalog (`finish`), however the merge was cut off.
 """
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
@@ -14,17 +13,20 @@ from storage.catalog.base import Catalog
 from storage.chunks import missing_chunks
 from storage.errors import DigestMismatch, MissingChunks, NoSuchBlob, NoSuchUpload, SizeUnknown
 from storage.model import File, Upload
+from storage.prefix_digests import PrefixDigests
 
 HOLD_TIMEOUT = 30.0
 LISTED_MISSING_CHUNKS = 1000
-_READ_SIZE = 1 << 20
 
 
 class Merger:
     """Merges over one blob store and one catalog; `now` is the clock."""
 
-    def __init__(self, blobs: BlobStore, catalog: Catalog, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, blobs: BlobStore, catalog: Catalog, digests: PrefixDigests, now: Callable[[], datetime]
+    ) -> None:
         self._blobs = blobs
+        self._digests = digests
         self._catalog = catalog
         self._now = now
 
@@ -37,10 +39,11 @@ class Merger:
             DigestMismatch: its bytes do not have the SHA-256 it was announced with; it stays open.
             NoSuchBlob: the upload folder is not there (any more).
             NoSuchUpload: it was aborted or expired meanwhile.
+            RangeLocked: its size was unknown before, and somebody is still writing after its end.
             UploadLocked, InsufficientStorage, StorageFailure: as they say; repeating is safe.
         """
         size = _complete_size(upload, self._blobs.arrived(upload.id))
-        self._verify(upload)
+        self._verify(upload, size)
         # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
         self._blobs.flush(upload.id)
         with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
@@ -63,6 +66,8 @@ class Merger:
             size = blob.size
         try:
             with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
+                # The name may not be on disk yet: whoever gave it may have been killed before.
+                held.publish(size)
                 file = self._tell_catalog(upload, size)
                 held.discard()
         except NoSuchBlob:
@@ -70,17 +75,12 @@ class Merger:
             file = self._tell_catalog(upload, size)
         return file
 
-    def _verify(self, upload: Upload) -> None:
+    def _verify(self, upload: Upload, size: int) -> None:
         if upload.sha256 is None:
             return
-        digest = hashlib.sha256()
-        with self._blobs.open_upload(upload.id) as blob:
-            left = upload.size or 0
-            while left and (data := blob.stream.read(min(left, _READ_SIZE))):
-                digest.update(data)
-                left -= len(data)
-        if digest.digest() != upload.sha256:
-            raise DigestMismatch(upload.sha256, digest.digest())
+        digest = self._digests.digest(upload, size)
+        if digest != upload.sha256:
+            raise DigestMismatch(upload.sha256, digest)
 
     def _tell_catalog(self, upload: Upload, size: int) -> File:
         file = File(

@@ -6,6 +6,7 @@ Any number of processes may sweep at once: the catalog lets one of them expire a
 import logging
 from datetime import timedelta
 
+from storage.blobs.base import HeldUpload
 from storage.engine import Engine
 from storage.errors import NoSuchBlob, UploadLocked
 from storage.model import UploadStatus
@@ -41,14 +42,15 @@ def _sweep_orphans(engine: Engine) -> None:
             continue
         try:
             with engine.blobs.hold(upload_id, 0) as held:
-                is_old = engine.now() > held.arrived().last_activity + ORPHAN_AGE
-                if is_old and not _is_open(engine, upload_id):
+                if _is_orphan(engine, upload_id, held):
                     held.discard()
         except (NoSuchBlob, UploadLocked):
             continue
 
 
-def _is_open(engine: Engine, upload_id: str) -> bool:
-    """Whether the catalog has it open by now: it may have been created after we looked."""
+def _is_orphan(engine: Engine, upload_id: str, held: HeldUpload) -> bool:
+    """Whether nobody wants the folder; its upload may have been created after we looked."""
     upload = engine.catalog.find_upload(upload_id)
-    return upload is not None and upload.status is UploadStatus.OPEN
+    if upload is None:
+        return engine.now() > held.arrived().last_activity + ORPHAN_AGE
+    return upload.status is not UploadStatus.OPEN

@@ -130,7 +130,11 @@ class NewRange(RangeWrite):
     """A range of which at least one byte is new. What had arrived of it is never written again."""
 
     def __init__(
-        self, upload_id: str, writer: RangeWriter, sha256: bytes | None, on_commit: Callable[[], None]
+        self,
+        upload_id: str,
+        writer: RangeWriter,
+        sha256: bytes | None,
+        on_commit: Callable[[ByteRange], None],
     ) -> None:
         super().__init__(writer.span, sha256)
         self._upload_id = upload_id
@@ -155,7 +159,7 @@ class NewRange(RangeWrite):
             self._writer.commit(span, digest)
         except NoSuchBlob as exc:
             raise NoSuchUpload(self._upload_id) from exc
-        self._on_commit()
+        self._on_commit(span)
 
     def _release(self) -> None:
         self._writer.close()
@@ -199,6 +203,16 @@ class RepeatedRange(RangeWrite):
 
     def _release(self) -> None:
         self._stored.close()
+
+
+def repeat_range(
+    span: ByteRange, stored: Blob, *, sha256: bytes | None, known: bytes | None, conflict: StorageError
+) -> RangeWrite:
+    """A `RepeatedRange`, which closes `stored`; raises `conflict` at once where the digests tell already."""
+    if sha256 is not None and known is not None and known != sha256:
+        stored.close()
+        raise conflict
+    return RepeatedRange(span, stored, sha256=sha256, known_sha256=known, conflict=conflict)
 
 
 class ActiveWrites:

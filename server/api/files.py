@@ -8,6 +8,7 @@ from server.api.operations import Answer, Operation, Parameter
 from server.api.requests import json_response, page_wanted, write_cursor
 from server.api.schemas import FileBody, FilePage
 from server.api.uploads import CURSOR, LIMIT
+from server.problems import malformed
 from server.threads import in_thread
 
 NAME_CONTAINS = Parameter("q", "query", "Only files whose name contains this.", {"type": "string"})
@@ -21,10 +22,18 @@ async def list_files(request: Request) -> Response:
         owner_of(request),
         limit=wanted.limit,
         cursor=wanted.cursor,
-        name_contains=request.query_params.get("q", ""),
+        name_contains=_name_contains(request),
     )
     items = [FileBody.of(file) for file in page.items]
     return json_response(FilePage(items=items, next_cursor=write_cursor(page.next)))
+
+
+def _name_contains(request: Request) -> str:
+    text = request.query_params.get("q", "")
+    if "\x00" in text:
+        # No name has it, and databases end a text there: everything, or an error, would be found.
+        raise malformed(q="must not contain NUL")
+    return text
 
 
 async def show(request: Request) -> Response:

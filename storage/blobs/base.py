@@ -23,11 +23,13 @@ class Arrived:
     """The bytes of one upload that have arrived and can be relied on.
 
     `digests` has the SHA-256 of a range where the sender named it and it was verified. `last_activity` is the
-    time of the last byte. Both are snapshots: later writes do not change them.
+    time of the last byte. `forgotten` counts the failed flushes that have voided what had arrived before:
+    while it is the same, what was seen to have arrived still has. All are snapshots of one moment.
     """
 
     ranges: RangeSet
     last_activity: datetime
+    forgotten: int = 0
     digests: dict[ByteRange, bytes] = field(default_factory=dict)
 
 
@@ -117,7 +119,11 @@ class HeldUpload(Closing):
         """Make the upload's first `size` bytes the blob of the file of the same id. MUST copy nothing.
 
         All of it MUST be flushed before. When this returns the file survives a power cut. It happens wholly
-        or not at all. From then on the upload cannot be read or written, only held and discarded.
+        or not at all. From then on the upload cannot be read or written, only held and discarded. Repeating
+        it changes no byte, and makes the file survive a power cut if the first call was cut off before.
+
+        Raises:
+            RangeLocked: a writer holds bytes after the first `size`, and would write on in the file.
         """
 
     @abstractmethod

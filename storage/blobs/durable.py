@@ -10,7 +10,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.errors import InsufficientStorage, StorageFailure
@@ -86,11 +86,12 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that survives a power cut; nothing happens if it is there."""
-    try:
+    """Make a folder that survives a power cut, unless it is there.
+
+    Its name is flushed even then: who made it may have been killed before flushing.
+    """
+    with suppress(FileExistsError):
         path.mkdir(mode=FOLDER_MODE)
-    except FileExistsError:
-        return
     fsync_folder(path.parent)
 
 
@@ -120,7 +121,8 @@ def is_unlinked(fd: int) -> bool:
 
 
 def try_lock(fd: int, span: ByteRange | None = None) -> bool:
-    """Lock bytes of a file (all without `span`) against every other opening of it, in any process.
+    """Lock bytes of a file against every other opening of it, in any process: all without `span`, and all
+    from its start on if it is empty.
 
     An open file description lock: closing another descriptor of the file does not drop it, as a classic
     record lock would, and the kernel frees it when the holder dies.

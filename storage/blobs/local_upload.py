@@ -8,6 +8,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +81,8 @@ class JournalReader:
                 newest = max(paths.data.stat().st_mtime_ns, os.fstat(fd).st_mtime_ns)
             with self._lock:
                 state = self._read(fd, paths.upload_id)
-                return Arrived(state.arrived.copy(), _moment(newest), state.digests.copy())
+                digests = state.digests.copy()
+                return Arrived(state.arrived.copy(), _moment(newest), state.forgotten, digests)
         except FileNotFoundError as exc:
             raise NoSuchBlob(paths.upload_id) from exc
         finally:
@@ -89,11 +92,6 @@ class JournalReader:
         """The parsed journal behind an open descriptor, brought up to date. For whoever holds its lock."""
         with self._lock:
             return self._read(fd, upload_id)
-
-    def forgotten(self, fd: int, upload_id: str) -> int:
-        """How often a failed flush has voided what had arrived."""
-        with self._lock:
-            return self._read(fd, upload_id).forgotten
 
     def _read(self, fd: int, upload_id: str) -> JournalState:
         status = os.fstat(fd)
@@ -216,11 +214,28 @@ class LocalHeldUpload(HeldUpload):
 
     def publish(self, size: int) -> None:
         with storage_errors("publish file"):
-            if self._paths.data.stat().st_size != size:
-                os.truncate(self._paths.data, size)
-                fsync_data(self._paths)
             make_folder(self._paths.file.parent)
-            rename_durably(self._paths.data, self._paths.file)
+            if self._paths.file.exists():
+                # Who renamed it may have been killed before flushing the names.
+                fsync_folder(self._paths.file.parent)
+                fsync_folder(self._paths.folder)
+                return
+            with self._ending_at(size):
+                rename_durably(self._paths.data, self._paths.file)
+
+    @contextmanager
+    def _ending_at(self, size: int) -> Iterator[None]:
+        """Cut `data` off at `size`, with writers of what follows kept out: they would write in the file."""
+        fd = open_part(self._paths, self._paths.data)
+        try:
+            if not try_lock(fd, ByteRange(size, size)):
+                raise RangeLocked(ByteRange(size, os.fstat(fd).st_size))
+            if os.fstat(fd).st_size != size:
+                os.ftruncate(fd, size)
+                os.fsync(fd)
+            yield
+        finally:
+            os.close(fd)
 
     def discard(self) -> None:
         with storage_errors("discard upload"):
@@ -244,17 +259,9 @@ class LocalRangeWriter(RangeWriter):
             if not try_lock(self._fd, span):
                 raise RangeLocked(span)
             self.arrived = journals.arrived(paths)
-            self._forgotten = self._count_forgotten()
         except BaseException:
             self.close()
             raise
-
-    def _count_forgotten(self) -> int:
-        fd = open_part(self._paths, self._paths.journal)
-        try:
-            return self._journals.forgotten(fd, self._paths.upload_id)
-        finally:
-            os.close(fd)
 
     def write(self, offset: int, data: memoryview) -> None:
         if not self.span.start <= offset <= offset + len(data) <= self.span.stop:
@@ -275,7 +282,7 @@ class LocalRangeWriter(RangeWriter):
                 os.fdatasync(self._fd)
             flags = Flag.FLUSHED
         with LocalHeldUpload(self._paths, self._journals, COMMIT_TIMEOUT) as held:
-            if held.state.forgotten != self._forgotten:
+            if held.state.forgotten != self.arrived.forgotten:
                 raise StorageFailure("a flush failed while this range was written")
             held.append(Kind.ARRIVED, span, flags=flags, sha256=sha256)
 

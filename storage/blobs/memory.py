@@ -48,19 +48,19 @@ class MemoryBlobStore(BlobStore):
 
     def prepare(self, upload_id: str, size: int | None) -> bool:
         with self.lock:
-            upload = self.open_uploads.get(upload_id)
-            if upload is not None:
-                upload.data.extend(bytes(max(0, (size or 0) - len(upload.data))))
-                return False
-            if (size or 0) > self.free_space():
-                raise InsufficientStorage(f"{size} bytes wanted, {self.free_space()} free")
-            self.open_uploads[upload_id] = _Upload(upload_id, bytearray(size or 0))
-            return True
+            upload = self.open_uploads.get(upload_id) or _Upload(upload_id, bytearray())
+            needed = max(0, (size or 0) - len(upload.data))
+            if needed > self.free_space():
+                raise InsufficientStorage(f"{needed} bytes wanted, {self.free_space()} free")
+            upload.data.extend(bytes(needed))
+            is_new = upload_id not in self.open_uploads
+            self.open_uploads[upload_id] = upload
+            return is_new
 
     def arrived(self, upload_id: str) -> Arrived:
         with self.lock:
             upload = self._find(upload_id)
-            return Arrived(upload.ranges.copy(), upload.last_activity, upload.digests.copy())
+            return Arrived(upload.ranges.copy(), upload.last_activity, digests=upload.digests.copy())
 
     def open_writer(self, upload_id: str, span: ByteRange) -> RangeWriter:
         with self.lock:
@@ -191,6 +191,10 @@ class _MemoryHeldUpload(HeldUpload):
 
     def publish(self, size: int) -> None:
         with self._store.lock:
+            if self._upload.is_published:
+                return
+            if any(span.stop > size for span in self._upload.writing):
+                raise RangeLocked(ByteRange(size, len(self._upload.data)))
             self._store.published[self._upload.id] = bytes(self._upload.data[:size])
             self._upload.is_published = True
 
