@@ -25,6 +25,7 @@ from server.page import page_routes
 from server.problems import Problem, answer_problem, problem_of
 from server.settings import Settings, settings_from_environment
 from server.threads import in_thread
+from server.workers import leave_with_parent
 from storage.blobs.local import LocalBlobStore
 from storage.catalog.sqlite import open_sqlite_catalog
 from storage.engine import Engine
@@ -92,7 +93,10 @@ def create_app(settings: Settings) -> Starlette:
 
 def create_app_from_environment() -> Starlette:
     """`create_app` with the settings that the server command, or else the environment, has left."""
-    return create_app(settings_from_environment())
+    settings = settings_from_environment()
+    if settings.workers > 1:
+        leave_with_parent()
+    return create_app(settings)
 
 
 def operations() -> tuple[Operation, ...]:

@@ -34,6 +34,7 @@ from server.settings import (
     resolve_settings,
 )
 from server.transport.fitness import misfits
+from server.workers import allow_descriptors
 from storage.errors import StorageError
 
 FAST_PATH, PORTABLE_PATH = "server.transport.protocol:TransferProtocol", "httptools"
@@ -128,6 +129,7 @@ def serve(settings: Settings) -> None:
     from server.maintenance import prepare
 
     _leave_on_stop_signals()
+    allow_descriptors()
     try:
         prepare(settings)
     except StorageError as exc:

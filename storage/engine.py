@@ -180,7 +180,12 @@ class Engine:
         return repeated
 
     def _begin_merged(self, upload: Upload, span: ByteRange, sha256: bytes | None) -> RangeWrite:
-        opened = self.open_file(upload.id, upload.owner)
+        if upload.status is UploadStatus.EXPIRED:
+            raise UploadExpired(upload.id)
+        try:
+            opened = self.open_file(upload.id, upload.owner)
+        except NoSuchFile as exc:
+            raise NoSuchUpload(upload.id) from exc
         conflict = UploadMerged(upload.id)
         return repeat_range(span, opened.blob, sha256=sha256, known=None, conflict=conflict)
 

@@ -91,6 +91,9 @@ def _declared_length(request: Request) -> int | None:
 def _refuse_encoded(request: Request) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem("unsupported-media-type", "Chunks are taken as they are, without Content-Encoding.")
+    if request.headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        # The server undoes `chunked` alone; what else is in there would end in the file.
+        raise Problem("unsupported-media-type", "Chunks are taken in no transfer coding but `chunked`.")
 
 
 _BINARY = {"type": "string", "format": "binary"}

@@ -1,20 +1,20 @@
 """Reads what clients send into checked values: JSON bodies, query parameters, cursors. All faults at once."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.api.context import body_pace
+from server.api.context import ID_PATTERN, body_pace
 from server.fields.media_types import parse_media_type
-from server.problems import Problem, malformed, malformed_fields
+from server.problems import Problem, malformed_fields
 from server.receiving import over, read_body
 from storage.model import Cursor
 
@@ -23,6 +23,7 @@ MAX_PAGE, DEFAULT_PAGE = 1000, 100
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NOT_A_CURSOR = "is not one that this server gave"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,13 +53,34 @@ def _faults(errors: Iterable[ErrorDetails], whole: str) -> Iterable[dict[str, st
         yield {"field": field, "message": error["msg"].removeprefix("Value error, ")}
 
 
+def write_cursor(cursor: Cursor | None) -> str | None:
+    """A cursor as clients carry it: opaque to them, without meaning but to `read_cursor`."""
+    if cursor is None:
+        return None
+    microseconds = (cursor.created_at - _EPOCH) // _MICROSECOND
+    return urlsafe_b64encode(f"{microseconds}.{cursor.id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Cursor:
+    """The cursor behind `text`. Raises `ValueError` if we did not write it."""
+    try:
+        raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)).decode("ascii")
+        microseconds, _, item_id = raw.partition(".")
+        created_at = _EPOCH + int(microseconds) * _MICROSECOND
+    except (ValueError, OverflowError) as exc:
+        raise ValueError(_NOT_A_CURSOR) from exc
+    if not re.fullmatch(ID_PATTERN, item_id):
+        raise ValueError(_NOT_A_CURSOR)
+    return Cursor(created_at, item_id)
+
+
 class PageQuery(BaseModel):
     """The query of a list."""
 
     model_config = ConfigDict(extra="ignore")
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
-    cursor: str | None = None
+    cursor: Annotated[Cursor | None, PlainValidator(read_cursor)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +97,7 @@ def page_wanted(request: Request) -> PageWanted:
         query = PageQuery.model_validate(dict(request.query_params))
     except ValidationError as exc:
         raise malformed_fields(list(_faults(exc.errors(), "query"))) from exc
-    return PageWanted(query.limit, None if query.cursor is None else read_cursor(query.cursor))
-
-
-def write_cursor(cursor: Cursor | None) -> str | None:
-    """A cursor as clients carry it: opaque to them, without meaning but to `read_cursor`."""
-    if cursor is None:
-        return None
-    microseconds = (cursor.created_at - _EPOCH) // _MICROSECOND
-    return urlsafe_b64encode(f"{microseconds}.{cursor.id}".encode()).decode().rstrip("=")
-
-
-def read_cursor(text: str) -> Cursor:
-    """The cursor behind `text`. Raises `Problem` if we did not write it."""
-    try:
-        raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)).decode("ascii")
-        microseconds, _, upload_id = raw.partition(".")
-        return Cursor(_EPOCH + int(microseconds) * _MICROSECOND, upload_id)
-    except (ValueError, Base64Error, OverflowError) as exc:
-        raise malformed(cursor="is not one that this server gave") from exc
+    return PageWanted(query.limit, query.cursor)
 
 
 def json_response(body: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

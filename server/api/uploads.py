@@ -7,7 +7,7 @@ from server.api.context import engine_of, owner_of, upload_id_of
 from server.api.operations import Answer, Body, Operation, Parameter
 from server.api.requests import DEFAULT_PAGE, MAX_PAGE, json_body, json_response, page_wanted, write_cursor
 from server.api.schemas import ChunksBody, FileBody, NewUploadBody, UploadBody, UploadPage
-from server.threads import in_thread
+from server.threads import in_long_thread, in_thread
 
 LIMIT = Parameter(
     "limit",
@@ -56,7 +56,7 @@ async def list_chunks(request: Request) -> Response:
 
 async def merge(request: Request) -> Response:
     """Publish a complete upload as a file."""
-    merged = await in_thread(engine_of(request).merge, upload_id_of(request), owner_of(request))
+    merged = await in_long_thread(engine_of(request).merge, upload_id_of(request), owner_of(request))
     location = {"Location": f"/files/{merged.file.id}"}
     return json_response(FileBody.of(merged.file), 201 if merged.created else 200, location)
 

@@ -17,11 +17,9 @@ from server.pace import Pace, PaceLimits
 from server.receiving import RECEIVE_EXTENSION
 from server.sending import SEND_EXTENSION
 from server.transport.readiness import SocketDuplicate
-from server.transport.receive import BodyDrain, PeerLeft, Sink
+from server.transport.receive import BodyDrain, PeerLeft, Sink, hand_over
 from server.transport.send import send_file
 
-DRAIN_FROM = 256 << 10
-"""Bodies shorter than this, in bytes, are not worth leaving the parser for."""
 _DROP_SIZE = 64 << 10
 
 Message = Any
@@ -59,7 +57,7 @@ class Exchange:
     def extensions(self) -> dict[str, dict[str, object]]:
         """What the scope offers."""
         offered: dict[str, dict[str, object]] = {SEND_EXTENSION: {}}
-        if self._body_length is not None and self._body_length >= DRAIN_FROM:
+        if self._body_length:
             offered[RECEIVE_EXTENSION] = {"drain": self.drain}
         return offered
 
@@ -83,9 +81,16 @@ class Exchange:
             cycle.waiting_for_100_continue = False
         cycle.flow.pause_reading()
         parsed, cycle.body = cycle.body, bytearray()
-        rest = self._rest = BodyDrain(self._dup(), parsed, (self._body_length or 0) - self._parsed)
-        await rest.into(sink, Pace(limits, time.monotonic()))
-        self._finish_body()
+        if parsed:
+            await hand_over(parsed, sink)
+        if not cycle.more_body:
+            return
+        rest = self._rest = BodyDrain(self._dup(), (self._body_length or 0) - self._parsed)
+        try:
+            await rest.into(sink, Pace(limits, time.monotonic()))
+        finally:
+            if not rest.remaining:
+                self._finish_body()
 
     async def receive(self) -> Message:
         """ASGI's, also for a body of which a part was drained."""
@@ -129,6 +134,7 @@ class Exchange:
 
     def _finish_body(self) -> None:
         self.cycle.more_body = False
+        self.cycle.message_event.set()
         self._on_body_drained()
 
     async def _writable(self) -> None:

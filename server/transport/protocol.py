@@ -95,6 +95,10 @@ class TransferProtocol(HttpToolsProtocol):
         self._running.add(exchange)
         try:
             await self._application(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            # The grace period is over, as asked for: the connection is cut, with no fault to log or answer.
+            exchange.cycle.disconnected = True
+            self.transport.close()
         finally:
             self._running.discard(exchange)
             exchange.close()
@@ -108,7 +112,8 @@ class TransferProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def _await_header(self) -> None:
-        self._header_timer = self.loop.call_later(self._settings.header_timeout, self._give_up_on_header)
+        patience = self._settings.header_timeout
+        self._header_timer = self.loop.call_later(patience, self._give_up_on_header)
 
     def _stop_awaiting_header(self) -> None:
         if self._header_timer is not None:

@@ -5,7 +5,6 @@ the socket is empty or its turn is over. A thread is held only while there are b
 """
 
 import array
-import asyncio
 import fcntl
 import socket
 import termios
@@ -15,9 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 
-from anyio import CancelScope
-
 from server.pace import Pace
+from server.transport.pools import in_pool
 from server.transport.readiness import SocketDuplicate
 
 BUFFER_SIZE = 1 << 20
@@ -34,6 +32,11 @@ _pool = ThreadPoolExecutor(THREADS, "partway-receive")
 _local = threading.local()
 
 
+async def hand_over(data: bytearray, sink: Sink) -> None:
+    """Hand bytes that are in memory to `sink`, in a worker thread."""
+    await in_pool(_pool, lambda: sink(memoryview(data)))
+
+
 class PeerLeft(ConnectionError):
     """The connection ended before the body did."""
 
@@ -47,11 +50,10 @@ class _Turn(Enum):
 
 
 class BodyDrain:
-    """The rest of a request body: what the parser had taken, and `remaining` bytes still in the socket."""
+    """The part of a request body that is still in the socket: `remaining` bytes of it."""
 
-    def __init__(self, duplicate: SocketDuplicate, parsed: bytearray, remaining: int) -> None:
+    def __init__(self, duplicate: SocketDuplicate, remaining: int) -> None:
         self._duplicate = duplicate
-        self._parsed = parsed
         self.remaining = remaining
         self._stopping = False
 
@@ -64,7 +66,7 @@ class BodyDrain:
             and what `sink` raises. The rest of the body stays in the socket then.
         """
         try:
-            while self._parsed or self.remaining:
+            while self.remaining:
                 before = self.remaining
                 turn = await self._take_turn(sink)
                 pace.note(before - self.remaining, time.monotonic())
@@ -89,20 +91,12 @@ class BodyDrain:
                 return data
 
     async def _take_turn(self, sink: Sink) -> _Turn:
-        turn = asyncio.get_running_loop().run_in_executor(_pool, self._move, sink)
-        try:
-            return await asyncio.shield(turn)
-        except asyncio.CancelledError:
-            # The thread writes into memory and files of ours: leave only when it has.
-            self._stopping = True
-            with CancelScope(shield=True):
-                await asyncio.wait([turn])
-            raise
+        return await in_pool(_pool, lambda: self._move(sink), on_cancel=self._stop)
+
+    def _stop(self) -> None:
+        self._stopping = True
 
     def _move(self, sink: Sink) -> _Turn:
-        parsed, self._parsed = self._parsed, bytearray()
-        if parsed:
-            sink(memoryview(parsed))
         buffer = _buffer()
         left = TURN_SIZE
         while self.remaining:

@@ -8,10 +8,10 @@ import asyncio
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-
-from anyio import CancelScope
+from functools import partial
 
 from server.pace import Pace
+from server.transport.pools import in_pool
 from server.transport.readiness import SocketDuplicate
 
 SLICE_SIZE = 2 << 20
@@ -43,7 +43,7 @@ async def send_file(duplicate: SocketDuplicate, fd: int, offset: int, count: int
             if _in_memory(fd, offset, wanted):
                 sent = os.sendfile(out, fd, offset, wanted)
             else:
-                sent = await _in_thread(out, fd, offset, wanted)
+                sent = await in_pool(_pool, partial(os.sendfile, out, fd, offset, wanted))
         except BlockingIOError:
             await _wait(duplicate, pace)
             continue
@@ -71,14 +71,3 @@ def _in_memory(fd: int, offset: int, count: int) -> bool:
         # EAGAIN: on the disk. EOPNOTSUPP: this file system cannot tell, so take the careful way.
         return False
     return True
-
-
-async def _in_thread(out: int, fd: int, offset: int, count: int) -> int:
-    sending = asyncio.get_running_loop().run_in_executor(_pool, os.sendfile, out, fd, offset, count)
-    try:
-        return await asyncio.shield(sending)
-    except asyncio.CancelledError:
-        # The descriptors are the caller's: they must stay open until the thread is done with them.
-        with CancelScope(shield=True):
-            await asyncio.wait([sending])
-        raise

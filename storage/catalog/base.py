@@ -53,7 +53,10 @@ class Catalog(ABC):
 
     @abstractmethod
     def set_size(self, upload_id: str, size: int) -> bool:
-        """Note the size, in bytes, of an open upload of unknown size; False if there is no such upload."""
+        """Note the size, in bytes, of an open upload of unknown size; False if there is no such upload.
+
+        If that makes it the same as another open upload, as `add_upload` says it, its fingerprint is dropped.
+        """
 
     @abstractmethod
     def expire_upload(self, upload_id: str) -> bool:

@@ -47,7 +47,9 @@ class MemoryCatalog(Catalog):
             upload = self._uploads.get(upload_id)
             if upload is None or upload.status is not UploadStatus.OPEN or upload.size is not None:
                 return False
-            self._uploads[upload_id] = replace(upload, size=size)
+            sized = replace(upload, size=size)
+            is_unique = self.find_same(sized) is None
+            self._uploads[upload_id] = sized if is_unique else replace(sized, fingerprint=None)
             return True
 
     def expire_upload(self, upload_id: str) -> bool:

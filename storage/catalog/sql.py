@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -96,17 +97,21 @@ class SqlCatalog(Catalog):
         return map(_upload, rows)
 
     def set_size(self, upload_id: str, size: int) -> bool:
-        return self._change_open(upload_id, uploads.c.size.is_(None), size=size)
+        with self._writing() as connection:
+            upload = _find_upload(connection, upload_id)
+            if upload is None or upload.status is not UploadStatus.OPEN or upload.size is not None:
+                return False
+            sized = replace(upload, size=size)
+            fingerprint = sized.fingerprint if _find_same(connection, sized) is None else None
+            this = update(uploads).where(uploads.c.id == upload_id)
+            connection.execute(this.values(size=size, fingerprint=fingerprint))
+            return True
 
     def expire_upload(self, upload_id: str) -> bool:
-        return self._change_open(upload_id, status=UploadStatus.EXPIRED)
-
-    def _change_open(self, upload_id: str, *conditions: Any, **values: object) -> bool:
         with self._writing() as connection:
             is_open = (uploads.c.id == upload_id, uploads.c.status == UploadStatus.OPEN)
-            return (
-                connection.execute(update(uploads).where(*is_open, *conditions).values(values)).rowcount > 0
-            )
+            expired = update(uploads).where(*is_open).values(status=UploadStatus.EXPIRED)
+            return connection.execute(expired).rowcount > 0
 
     def remove_upload(self, upload_id: str) -> bool:
         with self._writing() as connection:
