@@ -181,7 +181,7 @@ def _uvicorn_config(settings: Settings) -> Config:
     return Config(
         APPLICATION,
         factory=True,
-        http=_http_protocol(settings),
+        http=http_protocol(settings),
         ws="none",
         lifespan="on",
         workers=settings.workers,
@@ -197,7 +197,7 @@ def _uvicorn_config(settings: Settings) -> Config:
     )
 
 
-def _http_protocol(settings: Settings) -> str:
+def http_protocol(settings: Settings) -> str:
     """The fast path, where it is wanted and fits this uvicorn; else uvicorn's own, right but slower."""
     if settings.transport == "portable":
         return PORTABLE_PATH

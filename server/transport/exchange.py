@@ -6,6 +6,7 @@ It stands between uvicorn's cycle, which stays the owner of the exchange's state
 import asyncio
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from server.transport.receive import BodyDrain, PeerLeft, Sink, hand_over
 from server.transport.send import send_file
 
 _DROP_SIZE = 64 << 10
+_RESET = struct.pack("ii", 1, 0)
 
 Message = Any
 """An ASGI message; uvicorn's types do not know those of extensions."""
@@ -186,7 +188,11 @@ class Exchange:
             transport.set_write_buffer_limits()
 
     async def _cut(self) -> None:
-        self.cycle.transport.abort()
+        """Reset the connection: closed in order, the kernel would keep what nobody reads for minutes."""
+        transport = self.cycle.transport
+        with suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
         # The transport tells the cycle of it in the loop's next round.
         await asyncio.sleep(0)
 

@@ -75,13 +75,18 @@ def fsync_folder(path: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a small file of its own, so that it survives a power cut."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | OPEN_FLAGS, FILE_MODE)
+    """Write a small file, so that after a power cut it is there whole or not at all.
+
+    It gets its name once its bytes are on disk: some file systems keep a name and a size without the bytes.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_FLAGS, FILE_MODE)
     try:
         write_fully(fd, memoryview(content), 0)
         os.fsync(fd)
     finally:
         os.close(fd)
+    draft.rename(path)
     fsync_folder(path.parent)
 
 

@@ -152,8 +152,8 @@ class LocalBlobStore(BlobStore):
 
     def files(self) -> Iterator[str]:
         with storage_errors("list files"):
-            folders = [entry.path for entry in os.scandir(self._files) if entry.is_dir(follow_symlinks=False)]
-            names = [name for folder in folders for name in os.listdir(folder)]
+            folders = [entry for entry in os.scandir(self._files) if entry.is_dir(follow_symlinks=False)]
+            names = [name for folder in folders for name in os.listdir(folder) if name[:2] == folder.name]
         return (name for name in names if is_id(name))
 
     def free_space(self) -> int:
