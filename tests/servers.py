@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,17 @@ class RunningServer:
 
 
 def start_server(
-    data_dir: Path, *flags: str, port: int = 0, env: dict[str, str] | None = None
+    data_dir: Path,
+    *flags: str,
+    port: int = 0,
+    env: dict[str, str] | None = None,
+    launcher: Sequence[str] = (),
 ) -> RunningServer:
-    """Start the server and wait until it answers; the caller stops it."""
+    """Start the server, by way of the command `launcher`, and wait until it answers; the caller stops it."""
     log = data_dir.parent / f"{data_dir.name}.log"
     log.write_bytes(b"")
     command = [
+        *launcher,
         sys.executable,
         "-m",
         "server",
