@@ -7,6 +7,7 @@ work on the data directory.
 
 import inspect
 import logging
+import logging.config
 import math
 import signal
 import socket
@@ -42,7 +43,7 @@ APPLICATION = "server.app:create_app_from_environment"
 EXIT_UNMENDED, EXIT_USAGE = 1, 2
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BACKLOG = 2048
-_WORKER_ANSWERS_SECONDS = 30
+_WORKER_ANSWERS_SECONDS = 10
 """How long a worker may not answer its parent before it is replaced: a busy machine is slow, not dead."""
 
 _log = logging.getLogger("partway.server")
@@ -129,6 +130,7 @@ def serve(settings: Settings) -> None:
     from server.maintenance import prepare
 
     _leave_on_stop_signals()
+    logging.config.dictConfig(_log_config(settings.log_level))
     allow_descriptors()
     try:
         prepare(settings)

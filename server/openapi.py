@@ -15,8 +15,8 @@ from server.problems import MEDIA_TYPE, PROBLEMS
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 
-EVERYWHERE = ("internal-error", "storage-failure")
-"""Problems that any operation may have."""
+EVERYWHERE = ("internal-error", "storage-failure", "insufficient-storage")
+"""Problems that any operation may have: even a look at an upload may have to finish its merge."""
 
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETERS: dict[str, Json] = {
@@ -79,7 +79,7 @@ def _request_body(body: Body) -> Json:
 def _responses(operation: Operation) -> Json:
     responses = {str(answer.status): _answer(answer) for answer in operation.answers}
     by_status: dict[int, list[str]] = {}
-    for code in (*operation.problems, *EVERYWHERE):
+    for code in dict.fromkeys((*operation.problems, *EVERYWHERE)):
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = _problem(codes, has_body=operation.method != "HEAD")
