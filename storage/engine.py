@@ -13,6 +13,7 @@ from storage.blobs.base import Arrived, BlobStore
 from storage.catalog.base import Catalog, PageRequest
 from storage.chunks import span_of_chunk
 from storage.errors import (
+    LengthMismatch,
     NoSuchBlob,
     NoSuchFile,
     NoSuchUpload,
@@ -111,12 +112,15 @@ class Engine:
             NoSuchUpload, UploadExpired: there is none to say it of.
             UploadMerged: it is merged, or its size is known.
             TooLarge: it is over the limit.
+            LengthMismatch: bytes behind it have arrived.
         """
         if size > self.limits.file_size:
             raise TooLarge(size, self.limits.file_size)
         state = self.upload(upload_id, owner)
         if state.file is not None or state.upload.size is not None:
             raise UploadMerged(upload_id)
+        if state.arrived.end > size:
+            raise LengthMismatch(size, state.arrived.end)
         self.blobs.prepare(upload_id, size)
         self.catalog.set_size(upload_id, size)
         return self.upload(upload_id, owner)
@@ -357,6 +361,10 @@ class Engine:
         try:
             state = self._state(upload)
         except (UploadExpired, NoSuchUpload):
+            return None
+        except StorageError:
+            # One upload in trouble is not to hide all others.
+            _log.exception("cannot tell the state of upload %s", upload.id)
             return None
         return state if state.file is None else None
 

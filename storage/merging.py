@@ -11,7 +11,14 @@ from itertools import islice
 from storage.blobs.base import Arrived, BlobStore
 from storage.catalog.base import Catalog
 from storage.chunks import missing_chunks
-from storage.errors import DigestMismatch, MissingChunks, NoSuchBlob, NoSuchUpload, SizeUnknown
+from storage.errors import (
+    DigestMismatch,
+    MissingChunks,
+    NoSuchBlob,
+    NoSuchUpload,
+    SizeUnknown,
+    StorageFailure,
+)
 from storage.model import File, Upload
 from storage.prefix_digests import PrefixDigests
 
@@ -42,12 +49,15 @@ class Merger:
             RangeLocked: its size was unknown before, and somebody is still writing after its end.
             UploadLocked, InsufficientStorage, StorageFailure: as they say; repeating is safe.
         """
-        size = _complete_size(upload, self._blobs.arrived(upload.id))
+        arrived = self._blobs.arrived(upload.id)
+        size = _complete_size(upload, arrived)
         self._verify(upload, size)
         # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
         self._blobs.flush(upload.id)
         with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
             _complete_size(upload, held.arrived())
+            if held.arrived().forgotten != arrived.forgotten:
+                raise StorageFailure("a flush failed: what was verified may have been sent anew since")
             held.flush()
             held.publish(size)
             file = self._tell_catalog(upload, size)

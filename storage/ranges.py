@@ -51,7 +51,9 @@ class RangeSet:
             yield ByteRange(at, span.stop)
 
     def within(self, span: ByteRange) -> Iterator[ByteRange]:
-        """The parts of `span` that are in the set, in order."""
+        """The parts of `span` that are in the set, in order; none of them is empty."""
+        if not span.length:
+            return
         for at in range(bisect_right(self._stops, span.start), len(self._starts)):
             if self._starts[at] >= span.stop:
                 return
@@ -61,6 +63,11 @@ class RangeSet:
     def total(self) -> int:
         """Bytes in the set."""
         return sum(self._stops) - sum(self._starts)
+
+    @property
+    def end(self) -> int:
+        """The byte after the last one in the set; 0 if it is empty."""
+        return self._stops[-1] if self._stops else 0
 
     def copy(self) -> "RangeSet":
         """An independent set of the same bytes."""

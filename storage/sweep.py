@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from storage.blobs.base import HeldUpload
 from storage.engine import Engine
-from storage.errors import NoSuchBlob, UploadLocked
+from storage.errors import NoSuchBlob, StorageError, UploadLocked
 from storage.model import UploadStatus
 
 ORPHAN_AGE = timedelta(hours=1)
@@ -28,6 +28,8 @@ def sweep(engine: Engine) -> int:
             expired += engine.expire(upload)
         except (NoSuchBlob, UploadLocked):
             continue
+        except StorageError:
+            _log.exception("cannot expire upload %s", upload.id)
     _sweep_orphans(engine)
     engine.catalog.purge_expired(engine.now() - engine.limits.upload_ttl - REMEMBER_EXPIRED)
     if expired:

@@ -5,12 +5,10 @@ A `RangeWrite` is what the engine hands out for every write, whatever protocol c
 
 import hashlib
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
-from storage.blobs.base import Blob, RangeWriter
+from storage.blobs.base import Blob, Closing, RangeWriter
 from storage.errors import (
     DigestMismatch,
     LengthMismatch,
@@ -25,7 +23,7 @@ from storage.model import ByteRange
 from storage.ranges import RangeSet
 
 
-class RangeWrite(ABC):
+class RangeWrite(Closing):
     """Takes the bytes of `span` in order. Used by one thread at a time; only `cancel` may come from another.
 
     Nothing has arrived before `commit` returns. Closing without it leaves no trace.
@@ -116,14 +114,6 @@ class RangeWrite(ABC):
 
     @abstractmethod
     def _release(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class NewRange(RangeWrite):

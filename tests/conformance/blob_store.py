@@ -1,0 +1,8 @@
+"""What every blob store must do: the sentences of `storage.blobs.base`, one test each."""
+
+from tests.conformance.blob_ending import EndingSuite
+from tests.conformance.blob_writing import WritingSuite
+
+
+class BlobStoreSuite(WritingSuite, EndingSuite):
+    """Derive from it, name the class `Test…`, and say how the store is opened, and opened again."""
