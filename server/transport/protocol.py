@@ -14,6 +14,11 @@ from uvicorn.server import ServerState
 from server.settings import Settings
 from server.transport.exchange import Exchange
 
+MAX_HEADER_BYTES = 64 << 10
+"""A request header that has not ended after so many bytes, and one read more, is refused (RFC 6585 §5)."""
+_HEADER_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
 _EXCHANGE = "partway.exchange"
 
 
@@ -39,14 +44,20 @@ class TransferProtocol(HttpToolsProtocol):
         self._running: set[Exchange] = set()
         self._between_requests = True
         self._header_timer: asyncio.TimerHandle | None = None
+        self._header_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._await_header()
 
     def data_received(self, data: bytes) -> None:
-        if self._header_timer is None and self._between_requests:
-            self._await_header()
+        if self._between_requests:
+            if self._header_timer is None:
+                self._await_header()
+            if self._header_size > MAX_HEADER_BYTES:
+                self._refuse_header()
+                return
+            self._header_size += len(data)
         super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -69,7 +80,8 @@ class TransferProtocol(HttpToolsProtocol):
             self._exchange.cycle = self.cycle
 
     def on_response_complete(self) -> None:
-        self._between_requests = True
+        # The next request may have come already, and wait behind the one that has been answered.
+        self._between_requests = self.cycle.response_complete
         super().on_response_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -115,7 +127,13 @@ class TransferProtocol(HttpToolsProtocol):
         patience = self._settings.header_timeout
         self._header_timer = self.loop.call_later(patience, self._give_up_on_header)
 
+    def _refuse_header(self) -> None:
+        """The parser would go on collecting, without a bound."""
+        self.transport.write(_HEADER_TOO_LARGE)
+        self.transport.close()
+
     def _stop_awaiting_header(self) -> None:
+        self._header_size = 0
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None

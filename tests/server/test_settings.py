@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -60,8 +61,9 @@ def test_settings_made_by_hand_do_not_look_at_the_environment(monkeypatch: pytes
 
 
 def test_settings_are_frozen() -> None:
+    settings: Any = Settings()
     with pytest.raises(ValueError, match="frozen"):
-        Settings().port = 1
+        settings.port = 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A connection is never misread: whatever the cuts, the next request on it is the next request."""
 
+import contextlib
 import random
 import socket
 import threading
@@ -108,11 +109,12 @@ def test_a_reset_in_the_body_leaves_the_chunk_to_be_sent_again(
 
 def _send_until_taken(api: NativeApi, upload: Json, data: bytes) -> None:
     """As clients do. The lost request may be read after the new one, and then takes the chunk over: 423."""
+    answer = api.send(upload, 0, data)
     for _ in range(100):
-        answer = api.send(upload, 0, data)
         if answer.status_code != 423:
             break
         assert answer.headers["retry-after"]
+        answer = api.send(upload, 0, data)
     assert answer.status_code == 204
 
 
@@ -141,3 +143,16 @@ def test_a_refusal_in_the_middle_of_a_body_closes_the_connection(
         assert answer.status == 409
         assert answer.closes
         assert connection.is_closed_by_server()
+
+
+def test_a_header_without_end_is_refused(server: RunningServer) -> None:
+    """The parser would collect it in memory for as long as it comes."""
+    with RawConnection(server.port) as connection:
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 64 << 20:
+                connection.send(bytes(1 << 16).replace(b"\0", b"x"))
+                sent += 1 << 16
+        assert sent < 64 << 20
+    assert httpx.get(f"{server.url}/healthz").status_code == 200

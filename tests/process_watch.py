@@ -1,0 +1,37 @@
+"""Looks at a running process from outside, through /proc: what it has open and how much memory it took."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+WAIT_SECONDS = 30
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Return once `holds()`; fails with `what` when it does not within half a minute."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"did not come: {what}"
+        time.sleep(0.02)
+
+
+def transfer_descriptors(pid: int) -> list[str]:
+    """What a server has open for transfers: sockets, uploads, files; not the catalog's pooled connections."""
+    targets = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = str(Path(f"/proc/{pid}/fd/{number}").readlink())
+        except FileNotFoundError:
+            continue
+        if "catalog.db" not in target:
+            targets.append(target)
+    return sorted(targets)
+
+
+def peak_memory(pid: int) -> int:
+    """The most memory, in bytes, that the process ever had resident (VmHWM)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) << 10
