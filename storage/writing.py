@@ -26,7 +26,7 @@ from storage.ranges import RangeSet
 class RangeWrite(Closing):
     """Takes the bytes of `span` in order. Used by one thread at a time; only `cancel` may come from another.
 
-    Nothing has arrived before `commit` returns. Closing without it leaves no trace.
+    Nothing has arrived before `commit` returns, which also closes. Closing without it leaves no trace.
     """
 
     def __init__(self, span: ByteRange, sha256: bytes | None) -> None:
@@ -36,6 +36,7 @@ class RangeWrite(Closing):
         self._hash = hashlib.sha256() if sha256 is not None else None
         self._lock = threading.Lock()
         self._refusal: StorageError | None = None
+        self.is_closed = False
 
     @property
     def is_settled(self) -> bool:
@@ -78,9 +79,10 @@ class RangeWrite(Closing):
         with self._lock:
             self._check()
             self._record(self.span, digest)
+            self._let_go()
 
     def commit_received(self) -> ByteRange:
-        """Record what has been received so far, for protocols that append; returns what that is.
+        """Record what has been received so far, for protocols that append, and go on; returns what that is.
 
         A digest named for the whole span cannot be checked and is left out. Raises as `commit`.
         """
@@ -95,11 +97,16 @@ class RangeWrite(Closing):
         """From now on every call but `close` raises `refusal`; the range is free when this returns."""
         with self._lock:
             self._refusal = self._refusal or refusal
-            self._release()
+            self._let_go()
 
     def close(self) -> None:
         """Let the range go; closing twice is harmless."""
         with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
             self._release()
 
     def _check(self) -> None:

@@ -72,7 +72,8 @@ async def _chunk_write(request: Request, sha256: bytes | None) -> AsyncIterator[
     try:
         yield write
     finally:
-        await close_in_thread(write.close)
+        if not write.is_closed:
+            await close_in_thread(write.close)
 
 
 def _digest(request: Request) -> bytes | None:
