@@ -25,14 +25,14 @@ from storage.errors import (
     UploadLocked,
     UploadMerged,
 )
+from storage.instant import InstantUploads
 from storage.keyed_locks import KeyedLocks
 from storage.known import KnownUploads
 from storage.limits import Limits
 from storage.merging import HOLD_TIMEOUT, Merger
 from storage.model import ANONYMOUS, ByteRange, Cursor, File, NewUpload, Page, Upload, UploadStatus
 from storage.prefix_digests import PrefixDigests
-from storage.ranges import RangeSet
-from storage.starting import start_upload
+from storage.starting import add_prepared, start_upload
 from storage.state import Created, Merged, OpenFile, UploadState
 from storage.unflushed import Unflushed
 from storage.writing import ActiveWrites, NewRange, RangeWrite, repeat_range
@@ -66,31 +66,29 @@ class Engine:
         self.limits = limits or Limits()
         self._digests = PrefixDigests(blobs)
         self.merger = Merger(blobs, catalog, self._digests, now)
+        self._instant = InstantUploads(blobs, catalog, self.merger)
         self.now = now
         self._merging = KeyedLocks()
         self._writes = ActiveWrites()
         self._known = KnownUploads()
-        self._unflushed = Unflushed()
+        self._unflushed = Unflushed(blobs)
 
     def create(self, new: NewUpload) -> Created:
         """Start an upload, with room for it reserved; or find the one its owner has open for the same file.
+
+        If its owner has a file of this tree digest, the upload is merged at once and shares those bytes.
 
         Raises:
             TooLarge: the file or its chunks are over the limit.
             InvalidChunkSize: its chunks are too small.
         """
         upload = start_upload(new, self.limits, self.now())
+        if new.tree_digest is not None and (file := self._instant.publish(upload, new.tree_digest)):
+            return Created(UploadState.merged(upload, file), resumed=False)
         same = self.catalog.find_same(upload)
         if same is not None and (state := self._open_state(same)) is not None:
             return Created(state, resumed=True)
-        self.blobs.prepare(upload.id, upload.size)
-        try:
-            added = self.catalog.add_upload(upload)
-        except BaseException:
-            self._discard(upload.id)
-            raise
-        if added.id != upload.id:
-            self._discard(upload.id)
+        added = add_prepared(upload, self.blobs, self.catalog)
         return Created(self._state(added), resumed=added.id != upload.id)
 
     def upload(self, upload_id: str, owner: str = ANONYMOUS) -> UploadState:
@@ -245,10 +243,18 @@ class Engine:
         return file
 
     def files(
-        self, owner: str = ANONYMOUS, *, limit: int, cursor: Cursor | None = None, name_contains: str = ""
+        self,
+        owner: str = ANONYMOUS,
+        *,
+        limit: int,
+        cursor: Cursor | None = None,
+        name_contains: str = "",
+        tree_digest: bytes | None = None,
+        size: int | None = None,
     ) -> Page[File]:
-        """Files, newest first, whose name contains the text, whatever its case."""
-        return self.catalog.list_files(PageRequest(owner, limit, cursor), name_contains)
+        """Files, newest first; which of them is said in `Catalog.list_files`."""
+        page = PageRequest(owner, limit, cursor)
+        return self.catalog.list_files(page, name_contains, tree_digest=tree_digest, size=size)
 
     def open_file(self, file_id: str, owner: str = ANONYMOUS) -> OpenFile:
         """A file opened once for reading; deleting it does not disturb that. Raises `NoSuchFile`."""
@@ -258,10 +264,7 @@ class Engine:
         except NoSuchBlob as exc:
             self.file(file_id, owner)
             raise StorageFailure(f"the bytes of file {file_id} are missing") from exc
-        if blob.size != file.size:
-            blob.close()
-            raise StorageFailure(f"file {file_id} has {blob.size} bytes instead of {file.size}")
-        return OpenFile(file, blob)
+        return OpenFile.of(file, blob)
 
     def delete_file(self, file_id: str, owner: str = ANONYMOUS) -> None:
         """Remove a file; from now on nobody finds it, and its space is free when its readers are done.
@@ -299,13 +302,7 @@ class Engine:
 
     def flush(self) -> None:
         """Make what has arrived since the last call survive a power cut; what fails is logged."""
-        for upload_id in self._unflushed.take():
-            try:
-                self.blobs.flush(upload_id)
-            except NoSuchBlob:
-                continue
-            except StorageError:
-                _log.exception("flushing upload %s failed", upload_id)
+        self._unflushed.flush()
 
     @property
     def unflushed_bytes(self) -> int:
@@ -354,8 +351,7 @@ class Engine:
                 upload = self._settled(upload)
             else:
                 return UploadState(upload, arrived.ranges, arrived.last_activity + self.limits.upload_ttl)
-        file = self._file_of(upload)
-        return UploadState(replace(upload, size=file.size), RangeSet([ByteRange(0, file.size)]), None, file)
+        return UploadState.merged(upload, self._file_of(upload))
 
     def _open_state(self, upload: Upload) -> UploadState | None:
         try:
@@ -401,7 +397,3 @@ class Engine:
         except UploadLocked:
             return  # somebody is at it, so it is not abandoned
         raise UploadExpired(upload.id)
-
-    def _discard(self, upload_id: str) -> None:
-        with self.blobs.hold(upload_id, HOLD_TIMEOUT) as held:
-            held.discard()

@@ -21,6 +21,7 @@ from storage.errors import (
 )
 from storage.model import File, Upload
 from storage.prefix_digests import PrefixDigests
+from storage.tree_digest import verified_tree_digest
 
 HOLD_TIMEOUT = 30.0
 LISTED_MISSING_CHUNKS = 1000
@@ -55,14 +56,22 @@ class Merger:
         # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
         self._blobs.flush(upload.id)
         with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
-            _complete_size(upload, held.arrived())
-            if held.arrived().forgotten != arrived.forgotten:
+            now = held.arrived()
+            _complete_size(upload, now)
+            if now.forgotten != arrived.forgotten:
                 raise StorageFailure("a flush failed: what was verified may have been sent anew since")
             held.flush()
+            self._remove_shared(upload)
             held.publish(size)
-            file = self._tell_catalog(upload, size)
+            digest = verified_tree_digest(size, upload.chunk_size, now.digests)
+            file = self.tell_catalog(upload, size, digest)
             held.discard()
         return file
+
+    def _remove_shared(self, upload: Upload) -> None:
+        """An instant upload may have been cut off, and its bytes sent after all: these are the file."""
+        if self._blobs.has_file(upload.id):
+            self._blobs.delete_file(upload.id)
 
     def finish(self, upload: Upload) -> File:
         """End a merge that was cut off after its blob was published.
@@ -78,11 +87,12 @@ class Merger:
             with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
                 # The name may not be on disk yet: whoever gave it may have been killed before.
                 held.publish(size)
-                file = self._tell_catalog(upload, size)
+                digest = verified_tree_digest(size, upload.chunk_size, held.published_digests())
+                file = self.tell_catalog(upload, size, digest)
                 held.discard()
         except NoSuchBlob:
             # A power cut may take the upload folder and leave the file: it was on disk first.
-            file = self._tell_catalog(upload, size)
+            file = self.tell_catalog(upload, size, None)
         return file
 
     def _verify(self, upload: Upload, size: int) -> None:
@@ -92,7 +102,12 @@ class Merger:
         if digest != upload.sha256:
             raise DigestMismatch(upload.sha256, digest)
 
-    def _tell_catalog(self, upload: Upload, size: int) -> File:
+    def tell_catalog(self, upload: Upload, size: int, tree_digest: bytes | None) -> File:
+        """Publish in the catalog what is among the files already, and on disk.
+
+        Raises:
+            NoSuchUpload: it was aborted or expired meanwhile; the blob is gone as well.
+        """
         file = File(
             id=upload.id,
             owner=upload.owner,
@@ -102,6 +117,7 @@ class Merger:
             sha256=upload.sha256,
             metadata=upload.metadata,
             created_at=self._now(),
+            tree_digest=tree_digest,
         )
         published = self._catalog.publish(file)
         if published is None:

@@ -53,6 +53,7 @@ class NewUpload:
     fingerprint: str | None = None
     sha256: bytes | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    tree_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A published, immutable sequence of bytes. Its id is the id of the upload it came from."""
+    """A published, immutable sequence of bytes. Its id is the id of the upload it came from.
+
+    `sha256` and `tree_digest` are null unless they were verified.
+    """
 
     id: str
     owner: str
@@ -84,6 +88,7 @@ class File:
     sha256: bytes | None
     metadata: Mapping[str, object]
     created_at: datetime
+    tree_digest: bytes | None = None
 
     @property
     def etag(self) -> str:

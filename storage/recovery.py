@@ -50,6 +50,8 @@ def _recover_upload(engine: Engine, upload: Upload, done: Recovered) -> None:
     try:
         if engine.blobs.has_file(upload.id):
             engine.merger.finish(upload)
+            # A power cut may have left a folder without its journal, which nobody could hold and discard.
+            engine.blobs.remove_remains(upload.id)
             done.merges_finished += 1
         elif engine.blobs.prepare(upload.id, upload.size):
             done.folders_mended += 1

@@ -1,12 +1,13 @@
 """What the engine tells of an upload and of a file: the catalog's facts and the blob store's bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from storage.blobs.base import Blob
 from storage.chunks import chunk_count, whole_chunks
-from storage.model import File, Upload
+from storage.errors import StorageFailure
+from storage.model import ByteRange, File, Upload, UploadStatus
 from storage.ranges import RangeSet
 
 
@@ -18,6 +19,12 @@ class UploadState:
     arrived: RangeSet
     expires_at: datetime | None
     file: File | None = None
+
+    @classmethod
+    def merged(cls, upload: Upload, file: File) -> Self:
+        """An upload that has become this file."""
+        upload = replace(upload, size=file.size, status=UploadStatus.MERGED)
+        return cls(upload, RangeSet([ByteRange(0, file.size)]), None, file)
 
     @property
     def chunk_count(self) -> int | None:
@@ -40,7 +47,10 @@ class UploadState:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The answer to starting an upload: `resumed` when it is one that was open already."""
+    """The answer to starting an upload: `resumed` when it is one that was open already.
+
+    It may be merged at once, when its owner has the bytes here already.
+    """
 
     state: UploadState
     resumed: bool
@@ -60,6 +70,14 @@ class OpenFile:
 
     file: File
     blob: Blob
+
+    @classmethod
+    def of(cls, file: File, blob: Blob) -> Self:
+        """Both together. Raises `StorageFailure`, and closes the bytes, if they are not as many as then."""
+        if blob.size != file.size:
+            blob.close()
+            raise StorageFailure(f"file {file.id} has {blob.size} bytes instead of {file.size}")
+        return cls(file, blob)
 
     def close(self) -> None:
         """Close the bytes."""

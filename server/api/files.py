@@ -5,35 +5,56 @@ from starlette.responses import Response
 
 from server.api.context import engine_of, file_id_of, owner_of
 from server.api.operations import Answer, Operation, Parameter
-from server.api.requests import json_response, page_wanted, write_cursor
-from server.api.schemas import FileBody, FilePage
+from server.api.requests import PageQuery, json_response, read_query, write_cursor
+from server.api.schemas import (
+    MAX_JSON_INTEGER,
+    SHA256_PATTERN,
+    FileBody,
+    FilePage,
+    Sha256,
+    Size,
+    Text,
+)
 from server.api.uploads import CURSOR, LIMIT
-from server.problems import malformed
 from server.threads import in_thread
 
 NAME_CONTAINS = Parameter("q", "query", "Only files whose name contains this.", {"type": "string"})
+TREE_DIGEST = Parameter(
+    "tree_digest",
+    "query",
+    "Only files with exactly this tree digest.",
+    {"type": "string", "pattern": SHA256_PATTERN},
+)
+SIZE = Parameter(
+    "size",
+    "query",
+    "Only files of exactly so many bytes.",
+    {"type": "integer", "minimum": 0, "maximum": MAX_JSON_INTEGER},
+)
+
+
+class FileQuery(PageQuery):
+    """The query of the list of files."""
+
+    q: Text = ""
+    tree_digest: Sha256 | None = None
+    size: Size | None = None
 
 
 async def list_files(request: Request) -> Response:
     """Files, newest first."""
-    wanted = page_wanted(request)
+    wanted = read_query(request, FileQuery)
     page = await in_thread(
         engine_of(request).files,
         owner_of(request),
         limit=wanted.limit,
         cursor=wanted.cursor,
-        name_contains=_name_contains(request),
+        name_contains=wanted.q,
+        tree_digest=None if wanted.tree_digest is None else bytes.fromhex(wanted.tree_digest),
+        size=wanted.size,
     )
     items = [FileBody.of(file) for file in page.items]
     return json_response(FilePage(items=items, next_cursor=write_cursor(page.next)))
-
-
-def _name_contains(request: Request) -> str:
-    text = request.query_params.get("q", "")
-    if "\x00" in text:
-        # No name has it, and databases end a text there: everything, or an error, would be found.
-        raise malformed(q="must not contain NUL")
-    return text
 
 
 async def show(request: Request) -> Response:
@@ -57,7 +78,7 @@ OPERATIONS = (
         list_files,
         (Answer(200, "A page of them.", FilePage),),
         ("malformed-request",),
-        (LIMIT, CURSOR, NAME_CONTAINS),
+        (LIMIT, CURSOR, NAME_CONTAINS, TREE_DIGEST, SIZE),
     ),
     Operation(
         "GET",

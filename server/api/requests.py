@@ -3,7 +3,6 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -83,21 +82,12 @@ class PageQuery(BaseModel):
     cursor: Annotated[Cursor | None, PlainValidator(read_cursor)] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PageWanted:
-    """Which part of a list a client asks for."""
-
-    limit: int
-    cursor: Cursor | None
-
-
-def page_wanted(request: Request) -> PageWanted:
-    """`limit` and `cursor` of the query. Raises `Problem` with every fault."""
+def read_query(request: Request, model: type[Model]) -> Model:
+    """The query as `model`. Raises `Problem` with every fault."""
     try:
-        query = PageQuery.model_validate(dict(request.query_params))
+        return model.model_validate(dict(request.query_params))
     except ValidationError as exc:
         raise malformed_fields(list(_faults(exc.errors(), "query"))) from exc
-    return PageWanted(query.limit, query.cursor)
 
 
 def json_response(body: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -15,6 +15,7 @@ from storage.state import UploadState
 MAX_NAME_LENGTH = 255
 MAX_METADATA_BYTES = 16 << 10
 MAX_JSON_INTEGER = 2**63 - 1
+SHA256_PATTERN = "^[0-9a-f]{64}$"
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\ud800-\udfff]")
 
 
@@ -43,13 +44,15 @@ def _metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _text(value: str) -> str:
+    # Databases end a text there, and would keep or find something else.
     if "\x00" in value:
         raise ValueError("must not contain NUL")
     return value
 
 
 Size = Annotated[int, Field(ge=0, le=MAX_JSON_INTEGER)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Text = Annotated[str, AfterValidator(_text)]
+Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
 
 
 class NewUploadBody(BaseModel):
@@ -63,6 +66,7 @@ class NewUploadBody(BaseModel):
     content_type: Annotated[str, AfterValidator(_content_type)] | None = None
     fingerprint: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_text)] | None = None
     sha256: Sha256 | None = None
+    tree_digest: Sha256 | None = None
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] | None = None
 
     def to_new_upload(self, owner: str) -> NewUpload:
@@ -76,6 +80,7 @@ class NewUploadBody(BaseModel):
             fingerprint=self.fingerprint,
             sha256=None if self.sha256 is None else bytes.fromhex(self.sha256),
             metadata=self.metadata or {},
+            tree_digest=None if self.tree_digest is None else bytes.fromhex(self.tree_digest),
         )
 
 
@@ -87,6 +92,7 @@ class FileBody(BaseModel):
     size: Size
     content_type: str
     sha256: Sha256 | None
+    tree_digest: Sha256 | None
     etag: str
     metadata: dict[str, Any]
     created_at: datetime
@@ -101,6 +107,7 @@ class FileBody(BaseModel):
             size=file.size,
             content_type=file.content_type,
             sha256=None if file.sha256 is None else file.sha256.hex(),
+            tree_digest=None if file.tree_digest is None else file.tree_digest.hex(),
             etag=file.etag,
             metadata=dict(file.metadata),
             created_at=file.created_at.astimezone(UTC),

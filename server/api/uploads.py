@@ -5,7 +5,15 @@ from starlette.responses import Response
 
 from server.api.context import engine_of, owner_of, upload_id_of
 from server.api.operations import Answer, Body, Operation, Parameter
-from server.api.requests import DEFAULT_PAGE, MAX_PAGE, json_body, json_response, page_wanted, write_cursor
+from server.api.requests import (
+    DEFAULT_PAGE,
+    MAX_PAGE,
+    PageQuery,
+    json_body,
+    json_response,
+    read_query,
+    write_cursor,
+)
 from server.api.schemas import ChunksBody, FileBody, NewUploadBody, UploadBody, UploadPage
 from server.threads import in_long_thread, in_thread
 
@@ -19,7 +27,7 @@ CURSOR = Parameter("cursor", "query", "The `next_cursor` of the page before.", {
 
 
 async def create(request: Request) -> Response:
-    """Start an upload, or find the one that is open for the same file."""
+    """Start an upload, or find the one that is open for the same file; or publish bytes that are here."""
     body = await json_body(request, NewUploadBody)
     created = await in_thread(engine_of(request).create, body.to_new_upload(owner_of(request)))
     upload = UploadBody.of(created.state)
@@ -28,7 +36,7 @@ async def create(request: Request) -> Response:
 
 async def list_open(request: Request) -> Response:
     """Open uploads, newest first."""
-    wanted = page_wanted(request)
+    wanted = read_query(request, PageQuery)
     page = await in_thread(
         engine_of(request).uploads, owner_of(request), limit=wanted.limit, cursor=wanted.cursor
     )
@@ -78,7 +86,12 @@ OPERATIONS = (
         "Start an upload; its space is reserved",
         create,
         (
-            Answer(201, "The upload was made.", UploadBody, headers=_LOCATION),
+            Answer(
+                201,
+                "The upload was made. It is merged if its owner has a file with this tree digest.",
+                UploadBody,
+                headers=_LOCATION,
+            ),
             Answer(
                 200,
                 "An upload with this fingerprint, size and chunk size was open.",

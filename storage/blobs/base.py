@@ -127,6 +127,10 @@ class HeldUpload(Closing):
         """
 
     @abstractmethod
+    def published_digests(self) -> dict[ByteRange, bytes]:
+        """What `Arrived.digests` said of the bytes that `publish` has made a file; empty where it is lost."""
+
+    @abstractmethod
     def discard(self) -> None:
         """Remove what is left of the upload and free its space. Writers under way get `NoSuchBlob`."""
 
@@ -195,6 +199,18 @@ class BlobStore(ABC):
     @abstractmethod
     def open_file(self, file_id: str) -> Blob:
         """A published file for reading. Raises `NoSuchBlob`."""
+
+    @abstractmethod
+    def share_file(self, file_id: str, new_id: str) -> bool:
+        """Give the bytes of a file a second id. MUST copy nothing; deleting one of the two leaves the other.
+
+        When this returns True the new file survives a power cut. An upload of the new id, which the caller
+        holds, can from then on only be held and discarded. False, and nothing is done, where the store cannot
+        share these bytes (once more).
+
+        Raises:
+            NoSuchBlob: there is no such file.
+        """
 
     @abstractmethod
     def delete_file(self, file_id: str) -> None:

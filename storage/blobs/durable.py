@@ -17,6 +17,7 @@ from storage.errors import InsufficientStorage, StorageFailure
 from storage.model import ByteRange
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_LINK = frozenset({errno.EMLINK, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP})
 OPEN_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
@@ -108,6 +109,20 @@ def rename_durably(source: Path, target: Path) -> None:
     source.rename(target)
     fsync_folder(target.parent)
     fsync_folder(source.parent)
+
+
+def try_link(source: Path, target: Path) -> bool:
+    """Give a file a second name; False where the file system cannot, or not once more.
+
+    The name survives a power cut once the folder of `target` is flushed. A symbolic link is not followed.
+    """
+    try:
+        target.hardlink_to(source)
+    except OSError as exc:
+        if exc.errno not in NO_LINK:
+            raise
+        return False
+    return True
 
 
 def unlink_durably(path: Path) -> None:

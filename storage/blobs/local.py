@@ -21,6 +21,7 @@ from storage.blobs.durable import (
     rename_durably,
     reserve,
     storage_errors,
+    try_link,
     unlink_durably,
     write_durably,
 )
@@ -140,6 +141,20 @@ class LocalBlobStore(BlobStore):
 
     def open_file(self, file_id: str) -> OpenBlob:
         return open_blob(self._file_path(file_id), file_id)
+
+    def share_file(self, file_id: str, new_id: str) -> bool:
+        paths = self._paths(new_id)
+        try:
+            with storage_errors("share file"):
+                make_folder(paths.file.parent)
+                if not try_link(self._file_path(file_id), paths.file):
+                    return False
+                # From here on nobody may write to the upload: it would not be in the file.
+                paths.data.unlink(missing_ok=True)
+                fsync_folder(paths.file.parent)
+        except FileNotFoundError as exc:
+            raise NoSuchBlob(file_id) from exc
+        return True
 
     def delete_file(self, file_id: str) -> None:
         with storage_errors("delete file"):

@@ -101,6 +101,15 @@ class MemoryBlobStore(BlobStore):
                 raise NoSuchBlob(file_id)
             return _open(self.published[file_id])
 
+    def share_file(self, file_id: str, new_id: str) -> bool:
+        with self.lock:
+            if file_id not in self.published:
+                raise NoSuchBlob(file_id)
+            self.published[new_id] = self.published[file_id]
+            if new_id in self.open_uploads:
+                self.open_uploads[new_id].is_published = True
+            return True
+
     def delete_file(self, file_id: str) -> None:
         with self.lock:
             self.published.pop(file_id, None)
@@ -114,7 +123,8 @@ class MemoryBlobStore(BlobStore):
     def free_space(self) -> int:
         with self.lock:
             used = sum(len(each.data) for each in self.open_uploads.values() if not each.is_published)
-            return max(0, self._capacity - used - sum(map(len, self.published.values())))
+            files = {id(each): len(each) for each in self.published.values()}  # shared bytes count once
+            return max(0, self._capacity - used - sum(files.values()))
 
     def check(self) -> None:
         if not self.free_space():
@@ -197,6 +207,9 @@ class _MemoryHeldUpload(HeldUpload):
                 raise RangeLocked(ByteRange(size, len(self._upload.data)))
             self._store.published[self._upload.id] = bytes(self._upload.data[:size])
             self._upload.is_published = True
+
+    def published_digests(self) -> dict[ByteRange, bytes]:
+        return self._upload.digests.copy()
 
     def discard(self) -> None:
         with self._store.lock:

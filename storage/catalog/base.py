@@ -83,8 +83,27 @@ class Catalog(ABC):
         """The file; None if there is none or it was retired."""
 
     @abstractmethod
-    def list_files(self, page: PageRequest, name_contains: str = "") -> Page[File]:
-        """Files whose name contains the text, compared without regard to case."""
+    def find_same_bytes(self, upload: Upload, tree_digest: bytes) -> File | None:
+        """A file of the upload's owner with this tree digest and the upload's size and chunk size, if any.
+
+        Of several one whose SHA-256 is known, and then the newest.
+        """
+
+    @abstractmethod
+    def list_files(
+        self,
+        page: PageRequest,
+        name_contains: str = "",
+        *,
+        tree_digest: bytes | None = None,
+        size: int | None = None,
+    ) -> Page[File]:
+        """Files whose name contains the text, compared without regard to case.
+
+        Args:
+            tree_digest: only those that have exactly this one.
+            size: only those of exactly so many bytes.
+        """
 
     @abstractmethod
     def retire_file(self, file_id: str) -> bool:

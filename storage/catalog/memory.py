@@ -87,9 +87,30 @@ class MemoryCatalog(Catalog):
     def find_file(self, file_id: str) -> File | None:
         return None if file_id in self._retired else self._files.get(file_id)
 
-    def list_files(self, page: PageRequest, name_contains: str = "") -> Page[File]:
+    def find_same_bytes(self, upload: Upload, tree_digest: bytes) -> File | None:
+        with self._lock:
+            wanted = (upload.owner, upload.size, upload.chunk_size, tree_digest)
+            found = [each for each in self.all_files() if self._bytes_of(each) == wanted]
+            return max(found, key=lambda each: (each.sha256 is not None, each.created_at), default=None)
+
+    def _bytes_of(self, file: File) -> tuple[object, ...]:
+        return file.owner, file.size, self._uploads[file.id].chunk_size, file.tree_digest
+
+    def list_files(
+        self,
+        page: PageRequest,
+        name_contains: str = "",
+        *,
+        tree_digest: bytes | None = None,
+        size: int | None = None,
+    ) -> Page[File]:
         wanted = name_contains.casefold()
-        return _page((each for each in self.all_files() if wanted in each.filename.casefold()), page)
+        found = (each for each in self.all_files() if wanted in each.filename.casefold())
+        if tree_digest is not None:
+            found = (each for each in found if each.tree_digest == tree_digest)
+        if size is not None:
+            found = (each for each in found if each.size == size)
+        return _page(found, page)
 
     def retire_file(self, file_id: str) -> bool:
         with self._lock:

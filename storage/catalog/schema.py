@@ -51,7 +51,9 @@ files = Table(
     Column("metadata", JSON, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("retired_at", BigInteger),
+    Column("tree_digest", String(64)),
 )
 
 Index("files_newest", files.c.owner, files.c.created_at, files.c.id)
+Index("files_same_bytes", files.c.owner, files.c.tree_digest)
 Index("files_retired", files.c.retired_at, sqlite_where=text("retired_at IS NOT NULL"))

@@ -140,11 +140,40 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return _find_file(connection, file_id)
 
-    def list_files(self, page: PageRequest, name_contains: str = "") -> Page[File]:
+    def find_same_bytes(self, upload: Upload, tree_digest: bytes) -> File | None:
+        query = (
+            select(files)
+            .join(uploads, uploads.c.id == files.c.id)
+            .where(
+                files.c.owner == upload.owner,
+                files.c.tree_digest == tree_digest.hex(),
+                files.c.size == upload.size,
+                uploads.c.chunk_size == upload.chunk_size,
+                files.c.retired_at.is_(None),
+            )
+            .order_by(files.c.sha256.is_(None), files.c.created_at.desc())
+            .limit(1)
+        )
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _file(row)
+
+    def list_files(
+        self,
+        page: PageRequest,
+        name_contains: str = "",
+        *,
+        tree_digest: bytes | None = None,
+        size: int | None = None,
+    ) -> Page[File]:
         query = _newest(files, page).where(files.c.retired_at.is_(None))
         if name_contains:
             wanted = files.c.filename_folded.contains(name_contains.casefold(), autoescape=True)
             query = query.where(wanted)
+        if tree_digest is not None:
+            query = query.where(files.c.tree_digest == tree_digest.hex())
+        if size is not None:
+            query = query.where(files.c.size == size)
         with self.reading() as connection:
             return page_of([_file(row) for row in connection.execute(query)], page.limit)
 
@@ -258,6 +287,7 @@ def _file_row(file: File) -> dict[str, object]:
         "sha256": file.sha256 and file.sha256.hex(),
         "metadata": dict(file.metadata),
         "created_at": _microseconds(file.created_at),
+        "tree_digest": file.tree_digest and file.tree_digest.hex(),
     }
 
 
@@ -271,6 +301,7 @@ def _file(row: Row[Any]) -> File:
         sha256=row.sha256 and bytes.fromhex(row.sha256),
         metadata=row.metadata,
         created_at=_moment(row.created_at),
+        tree_digest=row.tree_digest and bytes.fromhex(row.tree_digest),
     )
 
 

@@ -25,6 +25,7 @@ from tests.conformance.catalog import (
     assert_pages_of_files,
     assert_pages_of_uploads,
 )
+from tests.conformance.catalog_same_bytes import SameBytesSuite
 from tests.racing import race
 
 NewCatalog = Callable[[], AbstractContextManager[Catalog]]
@@ -55,14 +56,14 @@ def memory_catalog() -> Iterator[Catalog]:
     yield MemoryCatalog()
 
 
-class TestMemoryCatalog(CatalogSuite):
+class TestMemoryCatalog(CatalogSuite, SameBytesSuite):
     """The reference."""
 
     def fresh(self) -> AbstractContextManager[Catalog]:
         return memory_catalog()
 
 
-class TestSqliteCatalog(CatalogSuite):
+class TestSqliteCatalog(CatalogSuite, SameBytesSuite):
     """A database in a file."""
 
     def fresh(self) -> AbstractContextManager[Catalog]:

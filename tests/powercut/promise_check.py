@@ -49,6 +49,8 @@ def told(promises: Iterable[str]) -> Mapping[str, Told]:
         match line.split():
             case ["created", upload_id, filename, size]:
                 uploads[upload_id] = Told(upload_id, filename, int(size))
+            case ["shared", upload_id, filename, size]:
+                uploads[upload_id] = Told(upload_id, filename, int(size), word="merged")
             case ["arrived", upload_id, chunk]:
                 uploads[upload_id].arrived.add(int(chunk))
             case ["flushing"]:

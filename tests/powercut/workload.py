@@ -2,9 +2,10 @@
 
     python -m tests.powercut.workload serve|resume DATA_DIRECTORY BOOT_ID
 
-A promise is a line `WORD UPLOAD_ID …`: `created` names the file and its size, `arrived` the chunk; `merging`,
-`deleting` and `aborting` say what begins, `merged`, `deleted` and `aborted` what a client was told. Two have
-no id: what arrived before `flushing` must survive a power cut after `flushed`.
+A promise is a line `WORD UPLOAD_ID …`: `created` names the file and its size, and so does `shared`, which is
+created and merged in one; `arrived` names the chunk; `merging`, `deleting` and `aborting` say what begins,
+`merged`, `deleted` and `aborted` what a client was told. Two have no id: what arrived before `flushing` must
+survive a power cut after `flushed`.
 """
 
 import hashlib
@@ -18,11 +19,12 @@ from unittest.mock import patch
 
 from storage.blobs.local import LocalBlobStore
 from storage.catalog.sqlite import open_sqlite_catalog
-from storage.chunks import span_of_chunk
+from storage.chunks import chunk_count, span_of_chunk
 from storage.engine import Engine
 from storage.errors import MissingChunks
 from storage.model import ByteRange, NewUpload
 from storage.recovery import recover
+from storage.tree_digest import tree_digest
 from tests.powercut.promises import promise
 
 KIB = 1 << 10
@@ -73,11 +75,21 @@ class Client:
             assert upload.size is not None
             span = span_of_chunk(chunk, upload.size, upload.chunk_size)
             data = content(upload.filename, upload.size)[span.start : span.stop]
-            with self._engine.write_chunk(upload_id, chunk) as write:
+            with self._engine.write_chunk(upload_id, chunk, sha256=hashlib.sha256(data).digest()) as write:
                 write.write(data[: len(data) // 2])
                 write.write(data[len(data) // 2 :])
                 write.commit()
             promise(f"arrived {upload_id} {chunk}")
+
+    def share(self, filename: str, size: int, *, chunk_size: int) -> None:
+        """Publish a file again without sending it: its bytes are here."""
+        data = content(filename, size)
+        spans = (span_of_chunk(chunk, size, chunk_size) for chunk in range(chunk_count(size, chunk_size)))
+        digests = [hashlib.sha256(data[span.start : span.stop]).digest() for span in spans]
+        digest = tree_digest(size, chunk_size, digests)
+        created = self._engine.create(NewUpload(filename, size, chunk_size=chunk_size, tree_digest=digest))
+        assert created.state.file is not None
+        promise(f"shared {created.state.upload.id} {filename} {size}")
 
     def stop_halfway(self, upload_id: str, span: ByteRange) -> None:
         """A connection that breaks: bytes are written, and nothing is promised."""
@@ -128,6 +140,7 @@ def serve(client: Client) -> None:
     client.stop_halfway(kept, ByteRange(4 * KIB, 8 * KIB))
     client.send(kept, 0, 1)
     client.merge(kept)
+    client.share("kept.bin", 10_000, chunk_size=4 * KIB)
     unfinished = client.create("unfinished.bin", 20_000, chunk_size=2 * KIB)
     client.send(unfinished, 0, 3, 5, 6)
     client.flush_while_sending(unfinished, 7)
