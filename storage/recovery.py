@@ -4,7 +4,7 @@ Only what nobody else can be at is touched: if another process uses the store, i
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from storage.engine import Engine
 from storage.errors import InsufficientStorage, NoSuchUpload
@@ -21,6 +21,11 @@ class Recovered:
     folders_mended: int = 0
     orphans_removed: int = 0
     deletions_finished: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{name.replace('_', ' ')}: {count}" for name, count in asdict(self).items() if count
+        )
 
 
 def recover(engine: Engine) -> Recovered | None:
@@ -42,7 +47,8 @@ def recover(engine: Engine) -> Recovered | None:
             open_ids.add(upload.id)
             _recover_upload(engine, upload, done)
         _remove_orphans(engine, open_ids, done)
-    _log.info("recovery: %s", done)
+    if done != Recovered():
+        _log.info("put right after a stop in the middle of work: %s", done)
     return done
 
 

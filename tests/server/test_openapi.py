@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, complete, and true of the running server as far as schemathesis can tell."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from server.problems import PROBLEMS
 from server.settings import Settings
 from tests.native_api import Json, NativeApi
 from tests.servers import RunningServer
+from tests.transports import Serve
 
 EXAMPLES = 6
 OPERATIONS = operations()
@@ -96,17 +98,34 @@ def test_names_of_operations_are_their_own() -> None:
 
 
 @pytest.fixture(scope="module")
-def target(server: RunningServer) -> Any:
+def small_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that refuses a size before any disk could, whose room is luck."""
+    with serve(tmp_path_factory.mktemp("small") / "data", "--max-file-size", "1MiB") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def small_api(small_server: RunningServer) -> Iterator[NativeApi]:
+    with httpx.Client(base_url=small_server.url, timeout=30) as http:
+        yield NativeApi(http)
+
+
+@pytest.fixture(scope="module")
+def target(small_server: RunningServer) -> Any:
     """The server's own description, loaded by schemathesis."""
     config = SchemathesisConfig(seed=1)
-    return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
+    return schemathesis.openapi.from_url(f"{small_server.url}/openapi.json", config=config)
 
 
 @pytest.mark.parametrize(("operation", "mode"), ASKED)
 def test_generated_requests_are_answered_as_documented(
-    target: Any, server: RunningServer, api: NativeApi, operation: Operation, mode: GenerationMode
+    target: Any,
+    small_server: RunningServer,
+    small_api: NativeApi,
+    operation: Operation,
+    mode: GenerationMode,
 ) -> None:
-    known = api.publish(b"data") if operation.path.startswith("/files") else api.start(4)
+    known = small_api.publish(b"data") if operation.path.startswith("/files") else small_api.start(4)
     checks = list(CHECKS)
     if mode is GenerationMode.NEGATIVE and operation.name in REFUSED_WHATEVER_IT_SAYS:
         checks.append(negative_data_rejection)
@@ -120,7 +139,7 @@ def test_generated_requests_are_answered_as_documented(
         def ask(case: Case[Any]) -> None:
             if mode is GenerationMode.POSITIVE and "id" in case.path_parameters:
                 case.path_parameters["id"] = known["id"]
-            response = case.call(base_url=server.url, session=session)
+            response = case.call(base_url=small_server.url, session=session)
             case.validate_response(response, checks=checks)
 
         ask()

@@ -1,5 +1,6 @@
 """What a kill left behind is finished or undone: by the next start, or by a client that just goes on."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,25 @@ def _half_merged(root: Path, monkeypatch: pytest.MonkeyPatch, target: object, na
         with killed_in(monkeypatch, target, name):
             engine.merge(upload_id)
     return upload_id
+
+
+def test_a_start_that_had_nothing_to_put_right_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with opened(tmp_path) as engine:
+        assert recover(engine) == Recovered()
+    assert [record for record in caplog.records if record.name == "partway.storage"] == []
+
+
+def test_what_was_put_right_is_told_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _half_merged(tmp_path, monkeypatch, SqlCatalog, "publish")
+    caplog.set_level(logging.INFO)
+    with opened(tmp_path) as engine:
+        recover(engine)
+    assert [message for message in caplog.messages if "merges finished: 1" in message]
 
 
 @pytest.mark.parametrize(("target", "name", "is_finished"), STAGES)
