@@ -6,11 +6,26 @@
 Both raise a `TransferError` when they give up; the same call again goes on from what is there.
 """
 
-from client_demo.downloads import Overwrite, download
+from client_demo.beginnings import Restart
+from client_demo.downloads import Overwrite, Verification, download
 from client_demo.progress import Progress
+from client_demo.rates import RateLimit
 from client_demo.resources import PublishedFile
 from client_demo.retries import RetryPolicy
+from client_demo.state_folder import StateFolder
 from client_demo.transfer_errors import TransferError
 from client_demo.uploads import upload
 
-__all__ = ["Overwrite", "Progress", "PublishedFile", "RetryPolicy", "TransferError", "download", "upload"]
+__all__ = [
+    "Overwrite",
+    "Progress",
+    "PublishedFile",
+    "RateLimit",
+    "Restart",
+    "RetryPolicy",
+    "StateFolder",
+    "TransferError",
+    "Verification",
+    "download",
+    "upload",
+]

@@ -1,122 +1,184 @@
 """The command `partway-client`: arguments in, transfers run, exit codes out.
 
-Exit codes: 0 done, 1 the transfer failed, 2 wrong usage, 130 stopped with Ctrl-C, 143 stopped with SIGTERM.
-The result (a URL, a path) goes to standard output, everything else to standard error; progress is shown on a
-terminal only.
+Exit codes are `options.ExitCode`. Results (a URL, a path) go to standard output, everything else to standard
+error; progress is shown on a terminal only.
 """
 
-from collections.abc import Awaitable, Callable
+import sys
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
 
-import httpx
 import typer
-from rich.console import Console
+from anyio.to_thread import run_sync
 
-from client_demo.api import Overwrite, Progress, RetryPolicy, TransferError, download, upload
-from client_demo.file_names import printable
-from client_demo.interrupts import Stopped, run_until_stopped
-from client_demo.progress import Silent, TerminalProgress
-
-EXIT_FAILED = 1
-_SIGNALLED = 128
-_SIZE_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+from client_demo import options
+from client_demo.api import Overwrite, RateLimit, Restart, RetryPolicy, Verification, download
+from client_demo.listing import (
+    download_row,
+    file_row,
+    list_files,
+    list_uploads,
+    local_downloads,
+    show,
+    upload_row,
+)
+from client_demo.native_api import NativeApi, http_client
+from client_demo.putting import PutOptions, put_all
+from client_demo.reports import Report
+from client_demo.retries import retrying
+from client_demo.selection import STDIN
+from client_demo.transfer_errors import ServerRefused
 
 app = typer.Typer(
     help="Send files to a Partway server and fetch them; interrupted transfers go on where they stopped.",
-    epilog="Exit codes: 0 done, 1 transfer failed, 2 wrong usage, 130 stopped with Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by SIGTERM.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-def _server_address(value: str) -> str:
-    try:
-        address = urlsplit(value)
-        httpx.URL(value)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise typer.BadParameter(f"{value!r} is not an address: {error}") from error
-    if address.scheme not in {"http", "https"} or not address.hostname:
-        raise typer.BadParameter(f"{value!r} is not an http or https address")
-    return value
-
-
-def _file_or_address(value: str) -> str:
-    is_id = len(value) == 32 and set(value) <= set("0123456789abcdef")
-    return value if is_id else _server_address(value)
-
-
-def _size(value: str) -> int:
-    unit = _SIZE_UNITS.get(value[-1:].upper())
-    digits = value[:-1] if unit else value
-    if not (digits.isascii() and digits.isdigit() and int(digits) > 0):
-        raise typer.BadParameter(f"{value!r} is not a size; write 8388608 or 8M")
-    return int(digits) * (unit or 1)
-
-
-_DEFAULT_SERVER = "http://127.0.0.1:8000"
-_DEFAULT_RETRIES = RetryPolicy().attempts - 1
-ServerOption = Annotated[
-    str, typer.Option(envvar="PARTWAY_SERVER", callback=_server_address, help="Address of the server.")
-]
-RetriesOption = Annotated[
-    int, typer.Option(min=0, max=1000, help="How often in a row to try again before giving up.")
-]
-
-
 @app.command()
 def put(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="File to send.")],
-    server: ServerOption = _DEFAULT_SERVER,
-    chunk_size: Annotated[
-        int | None,
-        typer.Option(parser=_size, metavar="SIZE", help="Chunk size in bytes, or with K, M or G."),
-    ] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Chunks to send at once.")] = 4,
-    retries: RetriesOption = _DEFAULT_RETRIES,
+    sources: options.SourcesArgument,
+    server: options.ServerOption = options.DEFAULT_SERVER,
+    name: options.NameOption = None,
+    chunk_size: options.ChunkSizeOption = None,
+    parallel: options.ParallelOption = options.DEFAULT_PARALLEL,
+    limit_rate: options.RateOption = None,
+    verify: options.SendVerifiedOption = False,
+    restart: options.RestartOption = False,
+    retries: options.RetriesOption = options.DEFAULT_RETRIES,
+    retry_delay: options.RetryDelayOption = options.DEFAULT_RETRY_DELAY,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Send FILE and print its URL. After an interruption, the same command sends what is missing."""
-
-    async def transfer(progress: Progress) -> str:
-        published = await upload(
-            file,
-            server=server,
-            chunk_size=chunk_size,
-            parallel=parallel,
-            progress=progress,
-            retries=RetryPolicy(attempts=retries + 1),
-        )
-        return published.url
-
-    _run(transfer)
+    """Send files and print their URLs. After an interruption, the same command sends what is missing."""
+    if name is not None and (len(sources) > 1 or sources[0].is_dir()):
+        raise typer.BadParameter("is for a single file", param_hint="--name")
+    if [str(source) for source in sources].count(STDIN) > 1:
+        raise typer.BadParameter("standard input can be sent once", param_hint=STDIN)
+    wanted = PutOptions(
+        server=server,
+        name=name,
+        chunk_size=chunk_size,
+        parallel=parallel,
+        rate=RateLimit(limit_rate),
+        verify=verify,
+        restart=Restart.ALWAYS if restart else Restart.NEVER,
+        retries=_retries(retries, retry_delay),
+    )
+    report = Report(as_json=as_json)
+    report.run(lambda: put_all(sources, wanted, report))
 
 
 @app.command()
 def get(
-    file: Annotated[str, typer.Argument(metavar="URL|ID", callback=_file_or_address, help="What to fetch.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write, or folder to put it in.")
-    ] = None,
-    server: ServerOption = _DEFAULT_SERVER,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
-    retries: RetriesOption = _DEFAULT_RETRIES,
+    targets: options.TargetsArgument,
+    output: options.OutputOption = None,
+    server: options.ServerOption = options.DEFAULT_SERVER,
+    force: options.ForceOption = False,
+    parallel: options.ParallelOption = options.DEFAULT_PARALLEL,
+    limit_rate: options.RateOption = None,
+    verify: options.FetchVerifiedOption = False,
+    retries: options.RetriesOption = options.DEFAULT_RETRIES,
+    retry_delay: options.RetryDelayOption = options.DEFAULT_RETRY_DELAY,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Fetch a file and print where it is. After an interruption, the same command fetches what is missing."""
+    """Fetch files and print their paths. After an interruption, the same command fetches what is missing."""
+    if len(targets) > 1 and output is not None and not output.is_dir():
+        raise typer.BadParameter("must be a folder for several files", param_hint="--output")
+    report, rate = Report(as_json=as_json), RateLimit(limit_rate)
 
-    async def transfer(progress: Progress) -> str:
-        path = await download(
-            file,
-            server=server,
-            target=output,
-            overwrite=Overwrite.ALWAYS if force else Overwrite.NEVER,
-            progress=progress,
-            retries=RetryPolicy(attempts=retries + 1),
-        )
-        return str(path)
+    async def get_all() -> None:
+        for what in targets:
+            with report.failing(what):
+                path = await download(
+                    what,
+                    server=server,
+                    target=output,
+                    overwrite=Overwrite.ALWAYS if force else Overwrite.NEVER,
+                    verification=Verification.REQUIRED if verify else Verification.IF_POSSIBLE,
+                    parallel=parallel,
+                    rate=rate,
+                    progress=report.progress,
+                    retries=_retries(retries, retry_delay),
+                )
+                report.done(str(path), {"source": what, "path": str(path)})
 
-    _run(transfer)
+    report.run(get_all)
+
+
+@app.command("ls")
+def list_command(
+    text: options.SearchArgument = "",
+    server: options.ServerOption = options.DEFAULT_SERVER,
+    limit: options.ListLimitOption = options.DEFAULT_LIST_LIMIT,
+    cursor: options.CursorOption = None,
+    everything: options.AllOption = False,
+    retries: options.RetriesOption = options.DEFAULT_RETRIES,
+    retry_delay: options.RetryDelayOption = options.DEFAULT_RETRY_DELAY,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List files, newest first: id, size, time, name."""
+    report = Report(as_json=as_json)
+
+    async def list_all() -> None:
+        policy, most = _retries(retries, retry_delay), None if everything else limit
+        with report.failing(server):
+            async with http_client(server, connections=1) as client:
+                page = await list_files(NativeApi(client), text, limit=most, cursor=cursor, retries=policy)
+            rows = [file_row(file, server) for file in page.items]
+            show(rows, ("Id", "Size", "Created", "Name"), as_json=as_json)
+            if page.next_cursor is not None:
+                report.say(f"There are more: go on with --cursor {page.next_cursor}")
+
+    report.run(list_all)
+
+
+@app.command()
+def rm(
+    targets: options.TargetsArgument,
+    server: options.ServerOption = options.DEFAULT_SERVER,
+    yes: options.YesOption = False,
+    retries: options.RetriesOption = options.DEFAULT_RETRIES,
+    retry_delay: options.RetryDelayOption = options.DEFAULT_RETRY_DELAY,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Remove files from the server. Asks first on a terminal."""
+    addresses = [options.file_address(what, server) for what in targets]
+    if not yes and sys.stdin.isatty():
+        count = "1 file" if len(targets) == 1 else f"{len(targets)} files"
+        typer.confirm(f"Remove {count} for ever?", abort=True, err=True)
+    report = Report(as_json=as_json)
+
+    async def remove_all() -> None:
+        for address in addresses:
+            with report.failing(address.id):
+                async with http_client(address.server, connections=1) as client:
+                    await _remove(NativeApi(client), address.id, _retries(retries, retry_delay))
+                report.done(address.id, {"source": address.id})
+
+    report.run(remove_all)
+
+
+@app.command()
+def status(
+    server: options.ServerOption = options.DEFAULT_SERVER,
+    retries: options.RetriesOption = options.DEFAULT_RETRIES,
+    retry_delay: options.RetryDelayOption = options.DEFAULT_RETRY_DELAY,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show unfinished transfers: the server's open uploads, and the partial downloads in this folder."""
+    report = Report(as_json=as_json)
+
+    async def show_all() -> None:
+        rows = [download_row(part) for part in await run_sync(local_downloads, Path())]
+        with report.failing(server):
+            async with http_client(server, connections=1) as client:
+                uploads = list_uploads(NativeApi(client), _retries(retries, retry_delay))
+                rows += [upload_row(upload) async for upload in uploads]
+        show(rows, ("Kind", "Progress", "Where", "Name"), as_json=as_json)
+
+    report.run(show_all)
 
 
 def main() -> None:
@@ -124,26 +186,21 @@ def main() -> None:
     app(prog_name="partway-client")
 
 
-def _run(transfer: Callable[[Progress], Awaitable[str]]) -> None:
-    """Run one transfer to its end and print its result; else raise `typer.Exit` with the documented code."""
-    console = Console(stderr=True)
-    try:
-        result = _with_progress(transfer, console)
-    except TransferError as error:
-        _say(console, str(error))
-        raise typer.Exit(EXIT_FAILED) from error
-    except Stopped as stop:
-        _say(console, "Stopped. What was transferred is kept: run the same command again to go on.")
-        raise typer.Exit(_SIGNALLED + stop.signal) from stop
-    typer.echo(result)
+async def _remove(api: NativeApi, file_id: str, policy: RetryPolicy) -> None:
+    """A try whose answer was lost may have removed it: a second one that finds nothing is no failure."""
+    tries = 0
+
+    async def remove() -> None:
+        nonlocal tries
+        tries += 1
+        try:
+            await api.delete_file(file_id)
+        except ServerRefused as error:
+            if tries == 1 or error.code != "file-not-found":
+                raise
+
+    await retrying(remove, policy, lambda _: None)
 
 
-def _with_progress(transfer: Callable[[Progress], Awaitable[str]], console: Console) -> str:
-    if not console.is_terminal:
-        return run_until_stopped(lambda: transfer(Silent()))
-    with TerminalProgress(console) as progress:
-        return run_until_stopped(lambda: transfer(progress))
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+def _retries(count: int, delay: float) -> RetryPolicy:
+    return RetryPolicy(attempts=count + 1, first_delay=delay)

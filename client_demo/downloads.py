@@ -1,7 +1,4 @@
-"""Receiving a file: ask for what is missing with Range and If-Range, keep what arrives, name it when whole.
-
-Every answer is checked against what the bytes on disk belong to; if they do not fit, all starts again.
-"""
+"""Fetching a file: find out where it goes, receive what is missing into NAME.part, verify, rename."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,25 +7,21 @@ from enum import Enum
 from pathlib import Path
 
 import anyio
-import httpx
+from anyio import from_thread
 from anyio.to_thread import run_sync
 
 from client_demo.file_names import suggested_name
 from client_demo.native_api import http_client, read_refusal
-from client_demo.partial_file import Origin, PartialFile
+from client_demo.partial_file import PartialFile
 from client_demo.progress import Progress, Silent
-from client_demo.response_fields import (
-    parse_content_range,
-    parse_sha256,
-    parse_unsatisfied_range,
-    strong_etag,
-)
-from client_demo.retries import Attempts, RetryPolicy, retrying
-from client_demo.transfer_errors import TargetExists, TransferError, UnexpectedAnswer
+from client_demo.rates import RateLimit
+from client_demo.receiving import Receiving, Way
+from client_demo.retries import RetryPolicy, retrying
+from client_demo.transfer_errors import TargetExists
 
 _DEFAULT_RETRIES = RetryPolicy()
+_NO_LIMIT = RateLimit()
 _SILENT = Silent()
-_BATCH = 1 << 20
 _FILE_ID = re.compile(r"[0-9a-f]{32}")
 _FILE_PATH = re.compile(r"/files/[0-9a-f]{32}/?$")
 
@@ -40,10 +33,11 @@ class Overwrite(Enum):
     ALWAYS = "always"
 
 
-class _StartAgain(TransferError):
-    """What is on disk and what the server sends do not fit together."""
+class Verification(Enum):
+    """When to compare the file's SHA-256 with the Repr-Digest the server names (RFC 9530, section 3)."""
 
-    passing = True
+    IF_POSSIBLE = "if-possible"
+    REQUIRED = "required"
 
 
 async def download(
@@ -52,21 +46,26 @@ async def download(
     server: str,
     target: Path | None = None,
     overwrite: Overwrite = Overwrite.NEVER,
+    verification: Verification = Verification.IF_POSSIBLE,
+    parallel: int = 4,
+    rate: RateLimit = _NO_LIMIT,
     progress: Progress = _SILENT,
     retries: RetryPolicy = _DEFAULT_RETRIES,
 ) -> Path:
     """Receive a file, given by its id on `server` or by its URL, and return where it is.
 
     `target` is a file or a folder, the current folder if None; in a folder the file takes the name the server
-    suggests, made safe. Goes on from NAME.part when an earlier try left one. Raises a `TransferError`.
+    suggests, made safe. Goes on from NAME.part when an earlier try left one. `parallel` is how many ranges
+    are on their way at once. Raises a `TransferError`: `DamagedDownload` if the digest differs, `NoDigest` if
+    verification is required and the server names none.
     """
-    async with http_client(server, connections=2) as client:
-        url = content_url(what, server)
-        path = await _target_path(client, url, target, progress, retries)
+    async with http_client(server, connections=parallel + 1) as client:
+        way = Way(client, content_url(what, server), parallel, rate, progress, retries)
+        path = await _target_path(way, target)
         await run_sync(_refuse_existing, path, overwrite)
         async with _partial_file(path) as part:
-            await _Receiving(client, url, part, progress, retries).run()
-            await run_sync(lambda: part.publish(overwrite=overwrite is Overwrite.ALWAYS))
+            await Receiving(way, part, digest_required=verification is Verification.REQUIRED).run()
+            await run_sync(_publish, part, overwrite)
         return path
 
 
@@ -77,25 +76,27 @@ def content_url(what: str, server: str) -> str:
     return f"{what.rstrip('/')}/content" if _FILE_PATH.search(what) else what
 
 
-async def _target_path(
-    client: httpx.AsyncClient, url: str, target: Path | None, progress: Progress, retries: RetryPolicy
-) -> Path:
+async def _target_path(way: Way, target: Path | None) -> Path:
     """Where to put the file; asks the server for its name only when it matters."""
     if target is not None and not await run_sync(target.is_dir):
         return target
 
     async def ask() -> str:
-        async with client.stream("HEAD", url, follow_redirects=True) as response:
+        async with way.client.stream("HEAD", way.url, follow_redirects=True) as response:
             if not response.is_success:
                 raise await read_refusal(response)
-            return suggested_name(response.headers.get("Content-Disposition"), url)
+            return suggested_name(response.headers.get("Content-Disposition"), way.url)
 
-    return (target or Path()) / await retrying(ask, retries, progress.note)
+    return (target or Path()) / await retrying(ask, way.retries, way.progress.note)
 
 
 def _refuse_existing(path: Path, overwrite: Overwrite) -> None:
     if overwrite is Overwrite.NEVER and (path.exists() or path.is_symlink()):
         raise TargetExists(path)
+
+
+def _publish(part: PartialFile, overwrite: Overwrite) -> None:
+    part.publish(overwrite=overwrite is Overwrite.ALWAYS, check_cancelled=from_thread.check_cancelled)
 
 
 @asynccontextmanager
@@ -109,114 +110,3 @@ async def _partial_file(target: Path) -> AsyncIterator[PartialFile]:
         with anyio.CancelScope(shield=True):
             await run_sync(part.discard_empty)
             await run_sync(opened.__exit__, None, None, None)
-
-
-class _Receiving:
-    """One run of `download`, once it is known where the bytes go."""
-
-    def __init__(
-        self, client: httpx.AsyncClient, url: str, part: PartialFile, progress: Progress, retries: RetryPolicy
-    ) -> None:
-        self._client = client
-        self._url = url
-        self._part = part
-        self._progress = progress
-        self._attempts = Attempts(retries, progress.note)
-
-    async def run(self) -> None:
-        """Request until the part is whole. A try that got further than any before starts the count anew."""
-        furthest = self._part.size
-        while True:
-            try:
-                if await self._request():
-                    return
-            except _StartAgain as error:
-                await run_sync(self._part.forget)
-                await self._attempts.pause_after(error)
-            except (httpx.HTTPError, TransferError) as error:
-                if self._part.size > furthest:
-                    furthest = self._part.size
-                    self._attempts.progressed()
-                await self._attempts.pause_after(error)
-
-    async def _request(self) -> bool:
-        """Ask for what is missing and take it in; True when the part is whole."""
-        headers = self._range_fields()
-        async with self._client.stream("GET", self._url, headers=headers, follow_redirects=True) as response:
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and headers:
-                return self._whole_already(response)
-            if not response.is_success:
-                raise await read_refusal(response)
-            await self._receive(response)
-        return self._part.origin is not None and self._part.size == self._part.origin.size
-
-    def _range_fields(self) -> dict[str, str]:
-        """Range and If-Range (RFC 9110, section 13.1.5) when there is something to go on from."""
-        origin = self._part.origin
-        if origin is None or origin.url != self._url or origin.etag is None or self._part.size == 0:
-            return {}
-        return {"Range": f"bytes={self._part.size}-", "If-Range": origin.etag}
-
-    def _whole_already(self, response: httpx.Response) -> bool:
-        """416: there is nothing after what we have, because we have all or because the file is another."""
-        origin = self._part.origin
-        total = parse_unsatisfied_range(response.headers.get("Content-Range"))
-        if origin is not None and self._part.size == origin.size == total:
-            return True
-        raise _StartAgain("The server has no bytes after those received")
-
-    async def _receive(self, response: httpx.Response) -> None:
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise UnexpectedAnswer("the file comes compressed, though that was not asked for")
-        match response.status_code:
-            case httpx.codes.PARTIAL_CONTENT:
-                end = self._check_continuation(response)
-            case httpx.codes.OK:
-                end = await self._restart(response)
-            case other:
-                raise UnexpectedAnswer(f"status {other} to a request for a file's bytes")
-        await self._append(response, end)
-
-    def _check_continuation(self, response: httpx.Response) -> int:
-        """Where a 206 ends, exclusive. It must go on where the part stops, in the same representation."""
-        span = parse_content_range(response.headers.get("Content-Range"))
-        origin = self._part.origin
-        if span is None or origin is None:
-            raise UnexpectedAnswer("a part of the file without a proper Content-Range")
-        etag = response.headers.get("ETag", origin.etag)
-        if (span.first, span.total, etag) != (self._part.size, origin.size, origin.etag):
-            raise _StartAgain("The server sent another part than the missing one")
-        self._progress.begin(self._part.target.name, total=span.total, done=span.first)
-        return span.last + 1
-
-    async def _restart(self, response: httpx.Response) -> int:
-        """A 200 brings the file from its first byte: on a first try, or because it is another file now."""
-        length = response.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            raise UnexpectedAnswer("it does not tell how large the file is")
-        origin = Origin(
-            url=self._url,
-            etag=strong_etag(response.headers.get("ETag")),
-            size=int(length),
-            sha256=parse_sha256(response.headers.get("Repr-Digest")),
-        )
-        await run_sync(self._part.restart, origin)
-        self._progress.begin(self._part.target.name, total=origin.size, done=0)
-        return origin.size
-
-    async def _append(self, response: httpx.Response, end: int) -> None:
-        """Write the body as it comes, in batches; what arrived before a cut or a Ctrl-C is kept."""
-        batch = bytearray()
-        try:
-            async for piece in response.aiter_raw():
-                batch += piece
-                if self._part.size + len(batch) > end:
-                    batch.clear()
-                    raise UnexpectedAnswer("more bytes than it announced")
-                self._progress.advance(len(piece))
-                if len(batch) >= _BATCH:
-                    full, batch = batch, bytearray()
-                    await run_sync(self._part.append, bytes(full))
-        finally:
-            with anyio.CancelScope(shield=True):
-                await run_sync(self._part.append, bytes(batch))

@@ -23,6 +23,8 @@ class Stopped(Exception):
 def run_until_stopped(operation: Callable[[], Awaitable[Result]]) -> Result:
     """Run an operation in a new event loop. The first SIGINT or SIGTERM cancels it, and `Stopped` is raised.
 
+    A second one ends the process at once.
+
     The cancellation is a scope's, not the task's: work in threads, which must not be left alone halfway, is
     shielded from it.
     """
@@ -37,6 +39,9 @@ async def _guarded(operation: Callable[[], Awaitable[Result]]) -> Result:
         def stop(number: signal.Signals) -> None:
             caught.append(number)
             scope.cancel()
+            for each in _SIGNALS:
+                loop.remove_signal_handler(each)
+                signal.signal(each, signal.SIG_DFL)
 
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop, number)

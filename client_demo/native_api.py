@@ -1,6 +1,6 @@
 """The native API's requests, one method each: checked resources or a `TransferError` come out. No retries."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -9,7 +9,15 @@ import anyio
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from client_demo.resources import ChunkList, Problem, PublishedFile, Upload
+from client_demo.resources import (
+    ChunkList,
+    FilePage,
+    NewUpload,
+    OpenUploadPage,
+    Problem,
+    PublishedFile,
+    Upload,
+)
 from client_demo.retries import retry_after_seconds
 from client_demo.transfer_errors import ServerRefused, UnexpectedAnswer
 
@@ -46,19 +54,26 @@ class NativeApi:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def create_upload(
-        self, *, filename: str, size: int, chunk_size: int | None, content_type: str | None, fingerprint: str
-    ) -> Upload:
-        """Start an upload, or find the open one with this fingerprint, size and chunk size (bytes)."""
-        body = {
-            "filename": filename,
-            "size": size,
-            "chunk_size": chunk_size,
-            "content_type": content_type,
-            "fingerprint": fingerprint,
-        }
-        known = {name: value for name, value in body.items() if value is not None}
-        return await self._ask(Upload, "POST", "/uploads", json=known)
+    async def create_upload(self, wanted: NewUpload) -> Upload:
+        """Start an upload, or find the open one with this fingerprint, size and chunk size."""
+        return await self._ask(Upload, "POST", "/uploads", json=wanted.model_dump(exclude_none=True))
+
+    async def show_upload(self, upload_id: str) -> Upload:
+        """The state of an upload."""
+        return await self._ask(Upload, "GET", f"/uploads/{upload_id}")
+
+    async def open_uploads(self, cursor: str | None) -> OpenUploadPage:
+        """A page of the open uploads, the first one if `cursor` is None."""
+        return await self._ask(OpenUploadPage, "GET", "/uploads", params={"cursor": cursor})
+
+    async def files(self, name_contains: str, *, limit: int, cursor: str | None) -> FilePage:
+        """A page of at most `limit` files whose name contains a text, the first one if `cursor` is None."""
+        params = {"q": name_contains or None, "limit": str(limit), "cursor": cursor}
+        return await self._ask(FilePage, "GET", "/files", params=params)
+
+    async def delete_file(self, file_id: str) -> None:
+        """Remove a file."""
+        _accepted(await self._client.delete(f"/files/{file_id}"))
 
     async def uploaded_chunks(self, upload_id: str) -> ChunkList:
         """Which chunks the server has."""
@@ -91,9 +106,12 @@ class NativeApi:
         address: str,
         *,
         json: object = None,
+        params: Mapping[str, str | None] | None = None,
         limits: httpx.Timeout = _TIMEOUT,
     ) -> Resource:
-        response = _accepted(await self._client.request(method, address, json=json, timeout=limits))
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        answer = await self._client.request(method, address, json=json, params=given, timeout=limits)
+        response = _accepted(answer)
         try:
             return kind.model_validate_json(response.content)
         except ValidationError as error:

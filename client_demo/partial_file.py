@@ -1,13 +1,13 @@
-"""A download being received: NAME.part beside the target, and in NAME.part.json what its bytes belong to.
+"""A download being received: NAME.part beside the target, as large as the file will be, and NAME.part.json.
 
-The order of writes keeps one promise: the bytes in NAME.part are always a beginning of the representation
-that NAME.part.json names. Blocking; downloads call it in worker threads.
+The journal NAME.part.json names the representation and the byte ranges that are there. One promise: what it
+lists is on disk. Bytes are flushed before they are listed. Blocking; downloads call it in worker threads.
 """
 
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -15,9 +15,13 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
+from client_demo.atomic_files import flush_folder, write_whole
+from client_demo.byte_ranges import ReceivedRanges, Span
 from client_demo.transfer_errors import DamagedDownload, TargetBusy, TargetExists, TargetUnwritable
 
 _PIECE = 1 << 20
+# A killed process loses no more than this, and what was on its way.
+_CHECKPOINT = 4 << 20
 # Not a descriptor: a write that comes too late fails.
 _CLOSED = -1
 
@@ -33,17 +37,35 @@ class Origin(BaseModel):
     sha256: str | None
 
 
+class PartJournal(BaseModel):
+    """What NAME.part.json says: the representation, and which bytes of it NAME.part holds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    origin: Origin
+    received: tuple[Span, ...] = ()
+
+
+def read_journal(path: Path) -> PartJournal | None:
+    """The journal of a download; None if it is absent or broken."""
+    try:
+        return PartJournal.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
 class PartialFile:
     """One target's partial file, locked against other processes. Use `PartialFile.open`."""
 
     def __init__(self, target: Path, descriptor: int) -> None:
         self.target = target
         self.origin: Origin | None = None
-        self.size = os.fstat(descriptor).st_size
+        self._received = ReceivedRanges()
+        self._unsaved = 0
         self._descriptor = descriptor
         self._lock = Lock()
         self._path = _part(target)
-        self._origin_path = target.with_name(target.name + ".part.json")
+        self._journal_path = target.with_name(target.name + ".part.json")
 
     @classmethod
     @contextmanager
@@ -61,61 +83,105 @@ class PartialFile:
             part._close()
 
     def _recall(self) -> None:
+        size = os.fstat(self._descriptor).st_size
+        # Other programs, browsers too, leave files of this name.
+        if size and not self._journal_path.exists():
+            raise TargetExists(self._path)
+        journal = read_journal(self._journal_path)
+        if journal is None or journal.origin.size != size:
+            return
         try:
-            self.origin = Origin.model_validate_json(self._origin_path.read_bytes())
-        except FileNotFoundError:
-            # Other programs, browsers too, leave files of this name.
-            if self.size:
-                raise TargetExists(self._path) from None
-        except (OSError, ValidationError):
-            self.origin = None
+            received = ReceivedRanges(journal.received)
+        except ValueError:
+            return
+        if not received.spans or received.spans[-1][1] <= size:
+            self.origin, self._received = journal.origin, received
+
+    @property
+    def received_bytes(self) -> int:
+        """How many bytes are there."""
+        return self._received.total
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self.origin is not None and self._received.total == self.origin.size
+
+    def missing(self, start: int, end: int) -> list[Span]:
+        """What of the bytes from `start` up to `end` is not there."""
+        return list(self._received.missing(start, end))
 
     def restart(self, origin: Origin) -> None:
-        """Throw the bytes away, and receive `origin` from its first byte on."""
+        """Throw the bytes away, and receive `origin` from the beginning; its space is reserved at once."""
         with self._writing():
-            os.ftruncate(self._descriptor, 0)
-            self.size = 0
-            _write_whole(self._origin_path, origin.model_dump_json().encode())
+            self._forget()
+            # The journal first: it must never list bytes of the file before.
+            write_whole(self._journal_path, PartJournal(origin=origin).model_dump_json().encode())
+            if origin.size:
+                os.posix_fallocate(self._descriptor, 0, origin.size)
             self.origin = origin
 
     def forget(self) -> None:
         """Throw the bytes away, whatever they were."""
         with self._writing():
-            os.ftruncate(self._descriptor, 0)
-            self.size = 0
-            self.origin = None
-            self._origin_path.unlink(missing_ok=True)
+            self._forget()
 
-    def append(self, data: bytes) -> None:
-        """Write the next bytes. After an error the part holds what was written before it."""
+    def _forget(self) -> None:
+        self.origin, self._received, self._unsaved = None, ReceivedRanges(), 0
+        os.ftruncate(self._descriptor, 0)
+        self._journal_path.unlink(missing_ok=True)
+
+    def write(self, offset: int, data: bytes) -> int:
+        """Put bytes in their place; returns how many of them were not there before."""
         with self._writing():
-            view = memoryview(data)
+            view, position = memoryview(data), offset
             while view:
-                written = os.pwrite(self._descriptor, view, self.size)
-                self.size += written
-                view = view[written:]
+                written = os.pwrite(self._descriptor, view, position)
+                position, view = position + written, view[written:]
+            new = self._received.add(offset, position)
+            self._unsaved += new
+            if self._unsaved >= _CHECKPOINT:
+                self._save()
+            return new
 
-    def publish(self, *, overwrite: bool) -> None:
-        """Check, make durable and give the file its name. Raises `DamagedDownload` or `TargetExists`."""
-        self._check_digest()
+    def save(self) -> None:
+        """Write down what is there, so that a later run finds it."""
+        with self._writing():
+            if self._unsaved:
+                self._save()
+
+    def _save(self) -> None:
+        if self.origin is None:
+            return
+        os.fdatasync(self._descriptor)
+        journal = PartJournal(origin=self.origin, received=self._received.spans)
+        write_whole(self._journal_path, journal.model_dump_json().encode())
+        self._unsaved = 0
+
+    def publish(self, *, overwrite: bool, check_cancelled: Callable[[], None]) -> None:
+        """Check, make durable and give the file its name. Raises `DamagedDownload` or `TargetExists`.
+
+        `check_cancelled` is called between pieces while the digest is made, and may raise.
+        """
+        self._check_digest(check_cancelled)
         with self._writing():
             os.fsync(self._descriptor)
             self._rename(overwrite=overwrite)
-            self._origin_path.unlink(missing_ok=True)
-            _flush_folder(self.target.parent)
+            self._journal_path.unlink(missing_ok=True)
+            flush_folder(self.target.parent)
 
     def discard_empty(self) -> None:
         """Leave nothing behind if nothing was received."""
-        if self.size == 0:
+        if self._received.total == 0:
             self._path.unlink(missing_ok=True)
-            self._origin_path.unlink(missing_ok=True)
+            self._journal_path.unlink(missing_ok=True)
 
-    def _check_digest(self) -> None:
-        expected = self.origin.sha256 if self.origin else None
-        if expected is None:
+    def _check_digest(self, check_cancelled: Callable[[], None]) -> None:
+        if self.origin is None or self.origin.sha256 is None:
             return
-        digest = hashlib.sha256()
-        for offset in range(0, self.size, _PIECE):
+        expected, digest = self.origin.sha256, hashlib.sha256()
+        for offset in range(0, self.origin.size, _PIECE):
+            check_cancelled()
             digest.update(os.pread(self._descriptor, _PIECE, offset))
         if digest.hexdigest() != expected:
             self.forget()
@@ -180,21 +246,3 @@ def _lock(descriptor: int, path: Path) -> bool:
         return path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))
     except OSError:
         return False
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a small file so that a crash leaves the old content or the new, never a mixture."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,13 @@
 """What a transfer tells while it runs, and how a terminal shows it. Transfers know only `Progress`."""
 
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -30,6 +30,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Something a waiting person would like to know."""
 
+    def warn(self, text: str) -> None:
+        """Something to know even when nobody waits."""
+
 
 class Silent:
     """For programs: shows nothing."""
@@ -43,40 +46,71 @@ class Silent:
     def note(self, text: str) -> None:
         """Say nothing."""
 
+    def warn(self, text: str) -> None:
+        """Say nothing."""
 
-class TerminalProgress:
-    """A line with bar, speed and time left. A context manager: the line is finished, whatever happens."""
+
+class PlainProgress(Silent):
+    """For logs and pipes: nothing but warnings."""
 
     def __init__(self, console: Console) -> None:
-        self._bars = RichProgress(
-            TextColumn("{task.description}", markup=True),
-            BarColumn(bar_width=None),
-            TaskProgressColumn(),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=console,
-        )
-        self._bar = self._bars.add_task("", total=None, visible=False)
+        self._console = console
 
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
+    def warn(self, text: str) -> None:
+        """Print it."""
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
+    def end(self) -> None:
+        """Nothing is shown that could be in the way."""
+
+
+class TerminalProgress:
+    """A line with bar, speed and time left for each transfer. `end` finishes the line."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: RichProgress | None = None
+        self._bar = TaskID(0)
 
     def begin(self, name: str, *, total: int, done: int) -> None:
         """Show the bar with what is there already; speed counts from here."""
         label = escape(printable(name))
-        self._bars.reset(self._bar, total=total, completed=done, description=label, visible=True)
+        if self._bars is None:
+            self._bars = _bars(self._console)
+            self._bar = self._bars.add_task(label, total=total)
+            self._bars.start()
+        self._bars.reset(self._bar, total=total, completed=done, description=label)
 
     def advance(self, count: int) -> None:
         """Move the bar."""
-        self._bars.advance(self._bar, count)
+        if self._bars is not None:
+            self._bars.advance(self._bar, count)
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._bars.console.print(printable(text), style="dim", markup=False, highlight=False)
+        self._console.print(printable(text), style="dim", markup=False, highlight=False)
+
+    def warn(self, text: str) -> None:
+        """Print it above the bar."""
+        self._console.print(printable(text), markup=False, highlight=False)
+
+    def end(self) -> None:
+        """Leave the bar as it is, so that lines can be printed below it."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+
+def _bars(console: Console) -> RichProgress:
+    return RichProgress(
+        TextColumn("{task.description}", markup=True),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        # Standard output may be a pipe: results must not be drawn into the bar.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

@@ -3,9 +3,18 @@
 Members this client does not use are ignored, so that a newer server does not break it.
 """
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+)
 
 ResourceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
@@ -16,6 +25,18 @@ class _Resource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class NewUpload(_Resource):
+    """What starts an upload. Sizes are bytes; what is None is not sent."""
+
+    filename: str
+    size: NonNegativeInt
+    chunk_size: PositiveInt | None
+    content_type: str | None
+    fingerprint: str
+    sha256: str | None
+    metadata: dict[str, JsonValue] | None
+
+
 class Upload(_Resource):
     """A transfer being received. Sizes are bytes."""
 
@@ -23,6 +44,26 @@ class Upload(_Resource):
     size: NonNegativeInt
     chunk_size: PositiveInt
     chunk_count: NonNegativeInt
+    uploaded_count: NonNegativeInt = 0
+    status: Literal["open", "merged"] = "open"
+
+
+class OpenUpload(_Resource):
+    """One line of the server's list of open uploads. `size` is in bytes, None if it is not known yet."""
+
+    id: ResourceId
+    filename: str
+    size: NonNegativeInt | None
+    uploaded_bytes: NonNegativeInt
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class OpenUploadPage(_Resource):
+    """A page of them, newest first."""
+
+    items: tuple[OpenUpload, ...]
+    next_cursor: str | None = None
 
 
 class ChunkList(_Resource):
@@ -41,6 +82,16 @@ class PublishedFile(_Resource):
     size: NonNegativeInt
     url: str
     sha256: str | None = None
+    content_type: str | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+class FilePage(_Resource):
+    """A page of files, newest first."""
+
+    items: tuple[PublishedFile, ...]
+    next_cursor: str | None = None
 
 
 class Problem(_Resource):

@@ -5,8 +5,9 @@ All disk work happens in worker threads; no more than one piece per reader is in
 
 import hashlib
 import os
+import re
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from anyio.to_thread import run_sync
 from client_demo.transfer_errors import SourceChanged, SourceUnreadable
 
 _PIECE = 1 << 20
+# What the server refuses in a name: slashes of both kinds, control characters, halves of characters.
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +78,22 @@ class Source:
         return self._identity.size
 
     @property
-    def name(self) -> str:
-        """The file's name as text; bytes that are not UTF-8 are replaced."""
-        return os.fsencode(self.path.name).decode(errors="replace")
+    def mtime_ns(self) -> int:
+        """When it was last modified, as of its opening, in nanoseconds."""
+        return self._identity.mtime_ns
 
     @property
-    def fingerprint(self) -> str:
-        """The same for the same path, size and modification time: how a later run finds its open upload."""
-        facts = (os.fsencode(self.path), str(self.size).encode(), str(self._identity.mtime_ns).encode())
-        return hashlib.sha256(b"\0".join(facts)).hexdigest()
+    def name(self) -> str:
+        """The file's name as the server takes it; what it does not take is replaced."""
+        return _NOT_IN_NAMES.sub("_", os.fsencode(self.path.name).decode(errors="replace"))
+
+    def fingerprint(self, sha256: str | None) -> str:
+        """The same for the same path, size and modification time: how a later run finds its open upload.
+
+        Another one for an upload that names a whole-file digest, so that none goes on unverified.
+        """
+        facts = [os.fsencode(self.path), str(self.size).encode(), str(self.mtime_ns).encode()]
+        return hashlib.sha256(b"\0".join([*facts, sha256.encode()] if sha256 else facts)).hexdigest()
 
     async def check_unchanged(self) -> None:
         """Raise `SourceChanged` unless the open file and the one at the path are as at the start."""
@@ -104,9 +114,9 @@ class Source:
             await run_sync(self._feed, digest, offset, count)
         return digest.digest()
 
-    async def read(self, start: int, length: int) -> AsyncIterator[bytes]:
-        """The same bytes in pieces of at most 1 MiB."""
-        for offset, count in _pieces(start, length):
+    async def read(self, start: int, length: int, *, piece: int = _PIECE) -> AsyncIterator[bytes]:
+        """The same bytes in pieces of at most `piece` bytes."""
+        for offset, count in _pieces(start, length, piece):
             yield await run_sync(self._read, offset, count)
 
     def _feed(self, digest: "hashlib._Hash", offset: int, count: int) -> None:
@@ -122,6 +132,6 @@ class Source:
         return data
 
 
-def _pieces(start: int, length: int) -> list[tuple[int, int]]:
+def _pieces(start: int, length: int, piece: int = _PIECE) -> Iterator[tuple[int, int]]:
     end = start + length
-    return [(offset, min(_PIECE, end - offset)) for offset in range(start, end, _PIECE)]
+    return ((offset, min(piece, end - offset)) for offset in range(start, end, piece))

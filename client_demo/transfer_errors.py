@@ -1,5 +1,6 @@
 """Why a transfer stopped. One tree; each class carries the facts, its text is a sentence for a person."""
 
+import re
 from pathlib import Path
 
 from client_demo.resources import Problem
@@ -14,10 +15,15 @@ _PASSING_CODES = frozenset({"digest-mismatch"})
 class TransferError(Exception):
     """A transfer that could not be finished. What was transferred is kept unless the class says otherwise.
 
-    `passing`: whether the same request may well succeed a little later.
+    `passing`: whether the same request may well succeed a little later. `code`: a word for programs.
     """
 
     passing = False
+
+    @property
+    def code(self) -> str:
+        """The class's name as `lower-case-words`; a refusal's is that of the server's problem."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
 
 
 class ServerRefused(TransferError):
@@ -29,6 +35,11 @@ class ServerRefused(TransferError):
         self.passing = _is_passing(problem, retry_after)
         name = problem.title or problem.code or "error"
         super().__init__(f"The server refused ({problem.status} {name}). {problem.detail}".rstrip())
+
+    @property
+    def code(self) -> str:
+        """The problem's code, such as `too-large`; `server-refused` if it has none."""
+        return self.problem.code or super().code
 
 
 def _is_passing(problem: Problem, retry_after: float | None) -> bool:
@@ -107,3 +118,29 @@ class DamagedDownload(TransferError):
         super().__init__(
             f"{path} arrived damaged and was removed: its sha-256 is {actual}, should be {expected}."
         )
+
+
+class DamagedUpload(TransferError):
+    """All chunks arrived, but the file the server has is not the one whose SHA-256 was announced."""
+
+    def __init__(self, path: Path, expected: str) -> None:
+        self.path = path
+        self.expected = expected
+        super().__init__(f"{path} arrived damaged: its sha-256 should be {expected}. Send it with --restart.")
+
+
+class NoDigest(TransferError):
+    """The download cannot be verified: the server names no SHA-256 of it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(f"The server names no sha-256 of {url}, so it cannot be verified.")
+
+
+class StateUnwritable(TransferError):
+    """The state folder cannot be written: no permission, disk full."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"Cannot write the state folder {path}: {reason}.")

@@ -20,10 +20,11 @@ class Client:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.state_home = folder.with_name(folder.name + ".state")
         self._running: list[subprocess.Popen[str]] = []
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """Start the command; its output can be read with `communicate`."""
+    def start(self, *arguments: str | Path, standard_input: str | None = None) -> subprocess.Popen[str]:
+        """Start the command; its output can be read with `communicate`, which takes the input too."""
         names = {name: value for name, value in os.environ.items() if not name.startswith("PARTWAY_")}
         process = subprocess.Popen(
             [sys.executable, "-m", "client_demo", *map(str, arguments)],
@@ -31,14 +32,17 @@ class Client:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=names | {"NO_PROXY": "*"},
+            stdin=subprocess.DEVNULL if standard_input is None else subprocess.PIPE,
+            env=names | {"NO_PROXY": "*", "XDG_STATE_HOME": str(self.state_home)},
         )
         self._running.append(process)
         return process
 
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str | Path, standard_input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end."""
-        return ended(self.start(*arguments))
+        return ended(self.start(*arguments, standard_input=standard_input), standard_input)
 
     def close(self) -> None:
         """End what a failed test left running."""
@@ -48,9 +52,11 @@ class Client:
                 process.communicate()
 
 
-def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+def ended(
+    process: subprocess.Popen[str], standard_input: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """Wait for the end of a command and tell how it went."""
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(standard_input, timeout=90)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on demand: holds bytes back after so many, or cuts connections in the middle.
+"""A TCP proxy that misbehaves on demand: holds bytes back, delays, slices and limits them, cuts connections.
 
 It also remembers what was asked for, by reading the request lines and Range fields that pass through it.
 """
@@ -9,12 +9,14 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
 _REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (/\S*) HTTP/1\.1\r\n")
-_RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-\r\n", re.IGNORECASE)
+_RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-(\d*)\r\n", re.IGNORECASE)
 _CHUNK_PATH = re.compile(r"PUT /uploads/[0-9a-f]{32}/chunks/(\d+)")
 _LONGEST_MATCH = 512
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -27,6 +29,32 @@ class Direction(Enum):
     DOWN = "to the client"
 
 
+class Ending(Enum):
+    """How a cut connection ends."""
+
+    RESET = "with RST: what was on its way is lost"
+    CLOSE = "with FIN: as if the other side were done"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How bytes pass: each piece by `delay` seconds later, of at most `slice_size` bytes, `rate` a second.
+
+    Delay and rate are those of one connection and direction.
+    """
+
+    delay: float = 0.0
+    slice_size: int = 16384
+    rate: float = float("inf")
+
+    def pass_on(self, data: bytes, sink: socket.socket) -> None:
+        """Send the bytes in this way."""
+        for start in range(0, len(data), self.slice_size):
+            piece = data[start : start + self.slice_size]
+            time.sleep(self.delay + len(piece) / self.rate)
+            sink.sendall(piece)
+
+
 class FlakyProxy:
     """Listens on a free port of 127.0.0.1 and passes bytes to and from `server_port`. A context manager."""
 
@@ -35,11 +63,14 @@ class FlakyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[str] = []
-        self.range_starts: list[int] = []
+        self.ranges: list[tuple[int, str]] = []
+        """First and last position asked for; the last may be empty."""
         self.cuts = 0
         self.passed = dict.fromkeys(Direction, 0)
         self._hold_after: dict[Direction, int | None] = dict.fromkeys(Direction)
         self._cut_budgets: dict[Direction, Iterator[int]] = {}
+        self.shape = Shape()
+        self._ending = Ending.RESET
         self._state = threading.Condition()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -72,8 +103,18 @@ class FlakyProxy:
             self._hold_after = dict.fromkeys(Direction)
             self._state.notify_all()
 
-    def cut(self, times: int, *, least: int, most: int, seed: int, direction: Direction) -> None:
-        """Reset the next `times` connections, each after a random number of bytes from `least` to `most`."""
+    def cut(
+        self,
+        times: int,
+        *,
+        least: int,
+        most: int,
+        seed: int,
+        direction: Direction,
+        ending: Ending = Ending.RESET,
+    ) -> None:
+        """End the next `times` connections, each after a random number of bytes from `least` to `most`."""
+        self._ending = ending
         dice = random.Random(seed)
         self._cut_budgets[direction] = iter([dice.randint(least, most) for _ in range(times)])
 
@@ -124,7 +165,7 @@ class FlakyProxy:
                     return
                 budget = None if budget is None else budget - len(data)
                 self._wait_for_room(direction)
-                sink.sendall(data)
+                self.shape.pass_on(data, sink)
                 self._count(direction, len(data))
         except OSError:
             pass
@@ -138,7 +179,7 @@ class FlakyProxy:
         self.requests += [
             f"{m[1].decode()} {m[2].decode()}" for m in _REQUEST_LINE.finditer(text) if m.end() > old
         ]
-        self.range_starts += [int(m[1]) for m in _RANGE.finditer(text) if m.end() > old]
+        self.ranges += [(int(m[1]), m[2].decode()) for m in _RANGE.finditer(text) if m.end() > old]
         return text[-_LONGEST_MATCH:]
 
     def _wait_for_room(self, direction: Direction) -> None:
@@ -159,7 +200,8 @@ class FlakyProxy:
                 return
             self._open.remove(connection)
         with contextlib.suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            if self._ending is Ending.RESET:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             # Wakes the thread that is reading from it.
             connection.shutdown(socket.SHUT_RDWR)
         connection.close()

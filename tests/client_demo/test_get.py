@@ -2,17 +2,21 @@
 
 import json
 import signal
+from functools import partial
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
+from client_demo.api import upload
 from tests.client_demo.conftest import Client, ended, random_file, sha256, wait_until
 from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.client_demo.server_process import ServerProcess
 
 MIB = 1 << 20
-SIZE = 8 * MIB + 11
+SIZE = 12 * MIB + 11
+QUICK = ("--retry-delay", "0.02")
 
 
 @pytest.fixture
@@ -21,11 +25,18 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def file_id(server: ServerProcess, client: Client, source: Path) -> str:
+def file_id(server: ServerProcess, source: Path) -> str:
     """A file on the server."""
-    put = client.run("put", source, "--server", server.url)
-    assert put.returncode == 0, put.stderr
-    return put.stdout.partition("/files/")[2][:32]
+    return anyio.run(partial(upload, source, server=server.url)).id
+
+
+def received_bytes(part: Path) -> int:
+    """How much of a download its journal says is there."""
+    try:
+        journal = json.loads(part.with_name(part.name + ".json").read_text())
+    except FileNotFoundError:
+        return 0
+    return sum(end - start for start, end in journal["received"])
 
 
 def left_over(folder: Path) -> list[str]:
@@ -69,21 +80,23 @@ def test_a_stopped_get_goes_on_from_what_arrived(
     proxy: FlakyProxy, client: Client, source: Path, file_id: str, stop: signal.Signals, code: int
 ) -> None:
     part = client.folder / "source.bin.part"
-    proxy.hold_after(3 * MIB, Direction.DOWN)
-    first = client.start("get", file_id, "--server", proxy.url)
-    wait_until(lambda: part.exists() and part.stat().st_size >= MIB)
+    proxy.hold_after(9 * MIB, Direction.DOWN)
+    first = client.start("get", file_id, "--server", proxy.url, "--parallel", "2")
+    wait_until(lambda: received_bytes(part) >= 4 * MIB)
 
     first.send_signal(stop)
     stopped = ended(first)
     proxy.drop_connections()
     proxy.release()
-    arrived = part.stat().st_size
+    arrived = received_bytes(part)
+    before = proxy.passed[Direction.DOWN]
     second = client.run("get", file_id, "--server", proxy.url)
 
     assert stopped.returncode == code
     assert not (client.folder / "source.bin.part.json.new").exists()
     assert second.returncode == 0, second.stderr
-    assert proxy.range_starts == [arrived]
+    assert arrived >= 4 * MIB
+    assert proxy.passed[Direction.DOWN] - before < SIZE - arrived + 20_000
     assert sha256(client.folder / "source.bin") == sha256(source)
     assert left_over(client.folder) == ["source.bin"]
 
@@ -92,9 +105,9 @@ def test_a_get_outlives_a_killed_server(
     server: ServerProcess, proxy: FlakyProxy, client: Client, source: Path, file_id: str
 ) -> None:
     part = client.folder / "source.bin.part"
-    proxy.hold_after(3 * MIB, Direction.DOWN)
-    get = client.start("get", file_id, "--server", proxy.url)
-    wait_until(lambda: part.exists() and part.stat().st_size >= MIB)
+    proxy.hold_after(9 * MIB, Direction.DOWN)
+    get = client.start("get", file_id, "--server", proxy.url, *QUICK)
+    wait_until(lambda: received_bytes(part) >= 4 * MIB)
 
     server.kill()
     server.start()
@@ -102,26 +115,22 @@ def test_a_get_outlives_a_killed_server(
     finished = ended(get)
 
     assert finished.returncode == 0, finished.stderr
-    assert proxy.range_starts[0] >= MIB
     assert sha256(client.folder / "source.bin") == sha256(source)
 
 
 @pytest.mark.parametrize("direction", Direction, ids=lambda direction: direction.name.lower())
-@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_get_outlives_cut_connections(
-    proxy: FlakyProxy, client: Client, source: Path, file_id: str, seed: int, direction: Direction
+    proxy: FlakyProxy, client: Client, source: Path, file_id: str, direction: Direction
 ) -> None:
     most = 2_000_000 if direction is Direction.DOWN else 100
     times = 12 if direction is Direction.DOWN else 4
-    proxy.cut(times, least=1, most=most, seed=seed, direction=direction)
+    proxy.cut(times, least=1, most=most, seed=1, direction=direction)
 
-    got = client.run("get", file_id, "--server", proxy.url)
+    got = client.run("get", file_id, "--server", proxy.url, *QUICK)
 
     assert got.returncode == 0, got.stderr
     assert proxy.cuts > 0
     assert sha256(client.folder / "source.bin") == sha256(source)
-    # Each try goes on where the one before ended.
-    assert proxy.range_starts == sorted(proxy.range_starts)
 
 
 def test_an_existing_file_is_kept(server: ServerProcess, client: Client, file_id: str) -> None:
@@ -148,12 +157,13 @@ def test_force_replaces_an_existing_file(
 def test_a_whole_part_only_gets_its_name(
     server: ServerProcess, proxy: FlakyProxy, client: Client, source: Path, file_id: str
 ) -> None:
-    """The process died after the last byte: the server answers 416, and nothing is fetched again."""
+    """The process died after the last byte: nothing is fetched again."""
     url = f"{proxy.url}/files/{file_id}/content"
     etag = httpx.head(url, trust_env=False).headers["ETag"]
     (client.folder / "source.bin.part").write_bytes(source.read_bytes())
     origin = {"url": url, "etag": etag, "size": SIZE, "sha256": None}
-    (client.folder / "source.bin.part.json").write_text(json.dumps(origin))
+    journal = {"origin": origin, "received": [[0, SIZE]]}
+    (client.folder / "source.bin.part.json").write_text(json.dumps(journal))
     before = proxy.passed[Direction.DOWN]
 
     got = client.run("get", file_id, "--server", proxy.url)
@@ -180,8 +190,12 @@ def test_a_part_of_something_else_is_not_gone_on_with(
     origin: dict[str, str | int | None] | str,
 ) -> None:
     url = f"{server.url}/files/{file_id}/content"
-    (client.folder / "source.bin.part").write_bytes(b"something else")
-    stored = origin if isinstance(origin, str) else json.dumps({"url": url, "sha256": None} | origin)
+    (client.folder / "source.bin.part").write_bytes(bytes(SIZE))
+    journal = {"received": [[0, 3 * MIB], [9 * MIB, 10 * MIB]]}
+    if isinstance(origin, str):
+        stored = origin
+    else:
+        stored = json.dumps(journal | {"origin": {"url": url, "sha256": None} | origin})
     (client.folder / "source.bin.part.json").write_text(stored)
 
     got = client.run("get", file_id, "--server", server.url)
@@ -209,7 +223,7 @@ def test_two_gets_of_one_target_do_not_mix(
     part = client.folder / "source.bin.part"
     proxy.hold_after(3 * MIB, Direction.DOWN)
     first = client.start("get", file_id, "--server", proxy.url)
-    wait_until(lambda: part.exists() and part.stat().st_size >= MIB)
+    wait_until(lambda: part.exists() and part.stat().st_size == SIZE)
 
     second = client.run("get", file_id, "--server", server.url)
     proxy.release()

@@ -11,6 +11,7 @@ from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.client_demo.server_process import ServerProcess
 
 MIB = 1 << 20
+QUICK = ("--retry-delay", "0.02")
 
 
 def published_bytes(server: ServerProcess, url: str) -> bytes:
@@ -23,8 +24,8 @@ def published_bytes(server: ServerProcess, url: str) -> bytes:
     [
         pytest.param(0, (), id="empty"),
         pytest.param(1, (), id="one-byte"),
-        pytest.param(4 * MIB, ("--chunk-size", "1M"), id="whole-chunks"),
-        pytest.param(4 * MIB + 1, ("--chunk-size", "1M"), id="one-byte-over"),
+        pytest.param(4 * MIB, ("--chunk-size", "1MiB"), id="whole-chunks"),
+        pytest.param(4 * MIB + 1, ("--chunk-size", "1MiB"), id="one-byte-over"),
         pytest.param(9 * MIB, (), id="chunk-size-of-the-server"),
         pytest.param(3 * MIB, ("--chunk-size", "65536", "--parallel", "1"), id="one-at-a-time"),
     ],
@@ -56,7 +57,7 @@ def test_a_stopped_put_goes_on_with_the_missing_chunks(
     server: ServerProcess, proxy: FlakyProxy, client: Client, tmp_path: Path, stop: signal.Signals, code: int
 ) -> None:
     source = random_file(tmp_path / "source.bin", 10 * MIB + 7)
-    command = ("put", source, "--server", proxy.url, "--chunk-size", "1M", "--parallel", "2")
+    command = ("put", source, "--server", proxy.url, "--chunk-size", "1MiB", "--parallel", "2")
     proxy.hold_after(6 * MIB, Direction.UP)
     first = client.start(*command)
     wait_until(lambda: bool(server.open_uploads()))
@@ -85,7 +86,7 @@ def test_a_put_outlives_a_killed_server(
 ) -> None:
     source = random_file(tmp_path / "source.bin", 8 * MIB)
     proxy.hold_after(4 * MIB, Direction.UP)
-    put = client.start("put", source, "--server", proxy.url, "--chunk-size", "512K", "--parallel", "3")
+    put = client.start("put", source, "--server", proxy.url, "--chunk-size", "512KiB", "--parallel", "3")
     wait_until(lambda: bool(server.open_uploads()))
     [upload] = server.open_uploads()
     wait_until(lambda: len(server.uploaded_chunks(upload)) >= 3)
@@ -103,16 +104,15 @@ def test_a_put_outlives_a_killed_server(
 
 
 @pytest.mark.parametrize("direction", Direction, ids=lambda direction: direction.name.lower())
-@pytest.mark.parametrize("seed", [1, 2])
 def test_a_put_outlives_cut_connections(
-    server: ServerProcess, proxy: FlakyProxy, client: Client, tmp_path: Path, seed: int, direction: Direction
+    server: ServerProcess, proxy: FlakyProxy, client: Client, tmp_path: Path, direction: Direction
 ) -> None:
-    source = random_file(tmp_path / "source.bin", 3 * MIB, seed=seed)
+    source = random_file(tmp_path / "source.bin", 3 * MIB)
     # Cut inside chunks on the way up, inside the short answers on the way down.
     most = 600_000 if direction is Direction.UP else 700
-    proxy.cut(12, least=1, most=most, seed=seed, direction=direction)
+    proxy.cut(12, least=1, most=most, seed=1, direction=direction)
 
-    put = client.run("put", source, "--server", proxy.url, "--chunk-size", "64K", "--parallel", "3")
+    put = client.run("put", source, "--server", proxy.url, "--chunk-size", "64KiB", "--parallel", "3", *QUICK)
 
     assert put.returncode == 0, put.stderr
     assert proxy.cuts > 0
@@ -126,7 +126,7 @@ def test_a_file_that_changes_while_it_is_sent_stops_the_put(
     source = random_file(tmp_path / "source.bin", 4 * MIB)
     files_before = server.get("/files").json()["items"]
     proxy.hold_after(MIB, Direction.UP)
-    put = client.start("put", source, "--server", proxy.url, "--chunk-size", "256K", "--parallel", "2")
+    put = client.start("put", source, "--server", proxy.url, "--chunk-size", "256KiB", "--parallel", "2")
     wait_until(lambda: bool(server.open_uploads()))
     wait_until(lambda: proxy.passed[Direction.UP] >= MIB)
 

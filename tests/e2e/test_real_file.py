@@ -64,7 +64,7 @@ def _put_past_a_kill(service: Service, proxy: FlakyProxy, archive: Path) -> str:
     """Send the file with `partway-client`; the server dies when about a third of it is there."""
     held_at = archive.stat().st_size // 3
     proxy.hold_after(held_at, Direction.UP)
-    put = (sys.executable, "-m", "client_demo", "put", archive, "--server", proxy.url, "--chunk-size", "1M")
+    put = (sys.executable, "-m", "client_demo", "put", archive, "--server", proxy.url, "--chunk-size", "1MiB")
     with begun(*put, cwd=Path.cwd()) as sending:
         wait_until(lambda: proxy.passed[Direction.UP] >= held_at)
         service.kill()

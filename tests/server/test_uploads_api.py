@@ -86,7 +86,7 @@ def test_open_uploads_are_listed_newest_first_page_by_page(api: NativeApi) -> No
     query: Json = {"limit": 3}
     while len(listed) < 7:
         page = api.http.get("/uploads", params=query).json()
-        assert len(page["items"]) == 3
+        assert len(page["items"]) == 3 or page["next_cursor"] is None
         assert set(page["items"][0]) == UPLOAD_MEMBERS
         listed += [item["id"] for item in page["items"]]
         query["cursor"] = page["next_cursor"]
