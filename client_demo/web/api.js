@@ -1,6 +1,8 @@
 // The server's native API, one method per request. No DOM, no retries: errors say whether trying again makes sense.
 
+import { Watchdog } from "./clock.js";
 import { retryAfterMilliseconds } from "./retry.js";
+import { anySignal } from "./signals.js";
 
 const ANSWER_TIMEOUT = 60_000;
 // A merge flushes what is not yet on disk, which may be many gigabytes.
@@ -16,6 +18,7 @@ const PASSING_CLIENT_ERRORS = new Set([408, 423, 429]);
 export class ConnectionLost extends Error {
   name = "ConnectionLost";
   passing = true;
+  connectionLost = true;
 
   constructor(message = "No connection to the server") {
     super(message);
@@ -51,11 +54,14 @@ export class Api {
     this.#base = new URL(base);
   }
 
-  /** Start an upload, or find the open one with this fingerprint, size and chunk size. */
-  createUpload({ filename, size, contentType, fingerprint, chunkSize }, signal) {
-    const body = { filename, size, fingerprint };
-    if (contentType) body.content_type = contentType;
-    if (chunkSize) body.chunk_size = chunkSize;
+  /**
+   * Start an upload, or find the open one with this fingerprint, size and chunk size. `treeDigest`, in hex, finds a
+   * file with the same bytes: the upload is then "merged" at once.
+   */
+  createUpload({ filename, size, contentType, fingerprint, chunkSize, metadata, treeDigest }, signal) {
+    const optional = { content_type: contentType, chunk_size: chunkSize, metadata, tree_digest: treeDigest };
+    const given = Object.entries(optional).filter(([, value]) => value);
+    const body = { filename, size, fingerprint, ...Object.fromEntries(given) };
     return this.#json("POST", "uploads", { body, signal });
   }
 
@@ -77,8 +83,8 @@ export class Api {
   }
 
   /** One page of files, newest first: `{items, next_cursor}`. */
-  files({ q, cursor, limit } = {}, signal) {
-    const query = new URLSearchParams(Object.entries({ q, cursor, limit }).filter(([, value]) => value));
+  files({ q, cursor, limit, size } = {}, signal) {
+    const query = new URLSearchParams(Object.entries({ q, cursor, limit, size }).filter(([, value]) => value));
     return this.#json("GET", `files?${query}`, { signal });
   }
 
@@ -86,9 +92,21 @@ export class Api {
     return this.#json("DELETE", `files/${id}`, { signal });
   }
 
-  /** The absolute address of a file's bytes. */
-  contentUrl(file) {
-    return new URL(file.url, this.#base).href;
+  /** The absolute address of a file's bytes; `inline` asks for them to be shown rather than saved. */
+  contentUrl(file, { inline = false } = {}) {
+    return new URL(inline ? `${file.url}?inline=1` : file.url, this.#base).href;
+  }
+
+  /** The response to a GET of a file's bytes from `start` on; from 0 on unless the file still has this ETag. */
+  async content(url, { start, etag, signal }) {
+    const headers = start > 0 ? { Range: `bytes=${start}-`, "If-Range": etag } : {};
+    try {
+      const response = await fetch(url, { headers, signal, cache: "no-store" });
+      if (response.ok) return response;
+      throw refusal(response.status, await response.text(), response.headers.get("Retry-After"));
+    } catch (error) {
+      throw asTransferError(error, signal);
+    }
   }
 
   /**
@@ -99,11 +117,12 @@ export class Api {
     const headers = { "Content-Type": "application/octet-stream" };
     if (digest) headers["Content-Digest"] = digest;
     const url = new URL(`uploads/${id}/chunks/${number}`, this.#base);
-    return send(url, chunk, { headers, signal, onProgress });
+    const put = typeof XMLHttpRequest === "undefined" ? sendByFetch : send;
+    return put(url, chunk, { headers, signal, onProgress });
   }
 
   async #json(method, path, { body, signal, timeout = ANSWER_TIMEOUT } = {}) {
-    const init = { method, signal: withTimeout(signal, timeout), cache: "no-store" };
+    const init = { method, signal: anySignal(signal, AbortSignal.timeout(timeout)), cache: "no-store" };
     if (body) {
       init.headers = { "Content-Type": "application/json" };
       init.body = JSON.stringify(body);
@@ -117,11 +136,6 @@ export class Api {
       throw asTransferError(error, signal);
     }
   }
-}
-
-function withTimeout(signal, timeout) {
-  const limit = AbortSignal.timeout(timeout);
-  return signal ? AbortSignal.any([signal, limit]) : limit;
 }
 
 /** The browser's errors in our words; an abort asked for by the caller stays what it is. */
@@ -141,9 +155,20 @@ function refusal(status, text, retryAfter) {
   return new ServerRefused(status, problem, retryAfterMilliseconds(retryAfter));
 }
 
+/** Where there is no XMLHttpRequest, as in Node. */
+async function sendByFetch(url, body, { headers, signal, onProgress }) {
+  try {
+    const response = await fetch(url, { method: "PUT", body, headers, signal });
+    if (!response.ok) throw refusal(response.status, await response.text(), response.headers.get("Retry-After"));
+    onProgress?.(body.size);
+  } catch (error) {
+    throw asTransferError(error, signal);
+  }
+}
+
 function send(url, body, { headers, signal, onProgress }) {
   return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw signal.reason;
     const request = new XMLHttpRequest();
     const watchdog = new Watchdog(STALL_TIMEOUT, () => request.abort());
     const onAbort = () => request.abort();
@@ -166,26 +191,4 @@ function send(url, body, { headers, signal, onProgress }) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(body);
   });
-}
-
-/** Calls `bark` when it was not fed for `timeout` milliseconds. */
-class Watchdog {
-  #timeout;
-  #bark;
-  #timer;
-
-  constructor(timeout, bark) {
-    this.#timeout = timeout;
-    this.#bark = bark;
-    this.feed();
-  }
-
-  feed() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#bark, this.#timeout);
-  }
-
-  stop() {
-    clearTimeout(this.#timer);
-  }
 }

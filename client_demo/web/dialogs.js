@@ -16,7 +16,7 @@ export function confirmed({ title, text, yes, no }) {
   });
 }
 
-/** Show a message under the drop area until the next one; an empty text hides it. */
+/** Show a message above the drop area until the next one; an empty text hides it. */
 export function notify(text) {
   const notice = element("notice");
   notice.textContent = text;

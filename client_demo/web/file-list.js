@@ -1,9 +1,13 @@
-// The list of files on the server: newest first, a page at a time, with search, download and delete.
+// The list of files on the server: newest first, a page at a time, with search, download, links and delete.
 
 import { announce, confirmed, fromTemplate, notify } from "./dialogs.js";
-import { formatBytes, formatDate } from "./format.js";
+import { canSave } from "./downloads.js";
+import { formatBytes, formatDate, formatError } from "./format.js";
+import { languageChanges, t } from "./language.js";
 
 const PAGE_SIZE = 25;
+// What a browser may show; the server has the last word and gives anything else as a download.
+const SHOWN = /^(image|audio|video)\/|^text\/plain/;
 
 export class FileList {
   #api;
@@ -11,18 +15,21 @@ export class FileList {
   #note;
   #more;
   #search;
+  #downloads;
   #cursor = null;
   /** Aborts the loading that a newer one replaces. */
   #loading = new AbortController();
 
-  constructor({ api, list, note, more, search }) {
+  constructor({ api, list, note, more, search, downloads }) {
     this.#api = api;
     this.#list = list;
     this.#note = note;
     this.#more = more;
     this.#search = search;
+    this.#downloads = downloads;
     more.addEventListener("click", () => this.#load());
     search.addEventListener("input", debounced(() => this.refresh(), 250));
+    languageChanges.addEventListener("change", () => this.refresh());
   }
 
   /** Load the first page anew. */
@@ -41,7 +48,7 @@ export class FileList {
       const page = await this.#api.files(query, signal);
       this.#show(page, first);
     } catch (error) {
-      if (!signal.aborted) this.#say(`The files could not be listed: ${error.message}.`);
+      if (!signal.aborted) this.#say(t("notListed", { message: formatError(error) }));
     }
   }
 
@@ -55,7 +62,7 @@ export class FileList {
   }
 
   #sayIfEmpty() {
-    const empty = this.#search.value.trim() ? "No file has that in its name." : "No files yet. What you upload appears here.";
+    const empty = t(this.#search.value.trim() ? "noMatch" : "noFiles");
     this.#say(this.#list.childElementCount ? "" : empty);
   }
 
@@ -66,37 +73,69 @@ export class FileList {
 
   #row(file) {
     const row = fromTemplate("file-template");
-    const link = row.querySelector(".name");
-    link.textContent = file.filename;
-    link.title = file.filename;
-    link.href = this.#api.contentUrl(file);
+    const name = row.querySelector(".name");
+    name.textContent = file.filename;
+    name.title = file.metadata?.path ?? file.filename;
     row.querySelector(".size").textContent = formatBytes(file.size);
     const time = row.querySelector("time");
     time.dateTime = file.created_at;
     time.textContent = formatDate(file.created_at);
-    const button = row.querySelector(".delete");
-    button.setAttribute("aria-label", `Delete ${file.filename}`);
-    button.addEventListener("click", () => this.#delete(file, row));
+    this.#addActions(row, file);
     return row;
   }
 
+  #addActions(row, file) {
+    const action = (selector, key, does) => {
+      const element = row.querySelector(selector);
+      element.textContent = t(key);
+      element.setAttribute("aria-label", t("actionOf", { action: t(key), name: file.filename }));
+      if (does) element.addEventListener("click", does);
+      return element;
+    };
+    const open = action(".open", "open");
+    open.href = this.#api.contentUrl(file, { inline: true });
+    open.hidden = !SHOWN.test(file.content_type);
+    const save = action(".save", "download");
+    save.href = this.#api.contentUrl(file);
+    if (canSave()) save.addEventListener("click", (event) => this.#save(event, file));
+    action(".copy", "copyLink", ({ target }) => this.#copy(file, target));
+    action(".delete", "delete", () => this.#delete(file, row));
+  }
+
+  /** Written by the page; with a key held down the link is the browser's. */
+  #save(event, file) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    this.#downloads.start(file);
+  }
+
+  async #copy(file, button) {
+    const url = this.#api.contentUrl(file);
+    try {
+      await navigator.clipboard.writeText(url);
+    } catch {
+      // Not a secure page, or not allowed: the person can still copy the text.
+      notify(t("notCopied", { url }));
+      return;
+    }
+    announce(t("copied"));
+    button.textContent = t("copied");
+    setTimeout(() => (button.textContent = t("copyLink")), 2000);
+  }
+
   async #delete(file, row) {
-    const sure = await confirmed({
-      title: "Delete this file?",
-      text: `“${file.filename}” will be gone for everyone who has its link.`,
-      yes: "Delete",
-      no: "Keep it",
-    });
-    if (!sure) return;
+    const { filename: name } = file;
+    const texts = { title: t("deleteTitle"), text: t("deleteText", { name }), yes: t("delete"), no: t("keep") };
+    if (!(await confirmed(texts))) return;
     try {
       await this.#api.deleteFile(file.id);
     } catch (error) {
       if (error.status !== 404) {
-        notify(`“${file.filename}” could not be deleted: ${error.message}.`);
+        notify(t("notDeleted", { name, message: formatError(error) }));
         return;
       }
     }
-    announce(`${file.filename} is deleted`);
+    announce(t("deleted", { name }));
     row.remove();
     this.#sayIfEmpty();
   }

@@ -1,4 +1,7 @@
-// Numbers as people read them: bytes, speeds, durations, dates. Pure. A number and its unit stay on one line.
+// Numbers as people read them, in the page's language: bytes, speeds, durations, dates.
+// A number and its unit stay on one line.
+
+import { isMessage, languageTag, t } from "./language.js";
 
 const SPACE = "\u00a0";
 const UNITS = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -11,9 +14,14 @@ export function formatBytes(bytes) {
     value /= 1000;
     unit += 1;
   }
-  if (unit === 0) return value === 1 ? `1${SPACE}byte` : `${value}${SPACE}bytes`;
+  if (unit === 0) return unbroken(value === 1 ? t("byte") : t("bytes", { n: value }));
   const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   return `${value.toFixed(digits)}${SPACE}${UNITS[unit]}`;
+}
+
+/** How many bytes of how many. */
+export function formatAmount(sent, size) {
+  return t("amount", { sent: formatBytes(sent), size: formatBytes(size) });
 }
 
 /** Bytes per second. */
@@ -26,11 +34,16 @@ export function formatDuration(seconds) {
   const whole = Math.max(1, Math.round(seconds));
   const minutes = Math.round(whole / 60);
   const hours = Math.floor(minutes / 60);
-  if (whole < 60) return joined(whole, "s");
-  if (whole < 600) return joined(Math.floor(whole / 60), "min", whole % 60, "s");
-  if (minutes < 60) return joined(minutes, "min");
-  if (hours < 48) return joined(hours, "h", minutes % 60, "min");
-  return joined(Math.round(hours / 24), "days");
+  if (whole < 60) return unbroken(t("seconds", { n: whole }));
+  if (whole < 600) return unbroken(t("minutesSeconds", { m: Math.floor(whole / 60), s: whole % 60 }));
+  if (minutes < 60) return unbroken(t("minutes", { n: minutes }));
+  if (hours < 48) return unbroken(t("hoursMinutes", { h: hours, m: minutes % 60 }));
+  return unbroken(t("days", { n: Math.round(hours / 24) }));
+}
+
+/** Speed and time left, as far as they are known. */
+export function formatPace(speed, leftBytes) {
+  return speed ? [formatSpeed(speed), unbroken(t("left", { time: formatDuration(leftBytes / speed) }))] : [];
 }
 
 /** A share of 1, rounded down so that 100 % means all of it. */
@@ -38,13 +51,19 @@ export function formatPercent(share) {
   return `${Math.floor(share * 100)}${SPACE}%`;
 }
 
-function joined(...words) {
-  return words.join(SPACE);
-}
-
-const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-
 /** An RFC 3339 time in the reader's language and zone. */
 export function formatDate(time) {
-  return dateFormat.format(new Date(time));
+  const format = new Intl.DateTimeFormat(languageTag(), { dateStyle: "medium", timeStyle: "short" });
+  return format.format(new Date(time));
+}
+
+/** An error in the server's own words, and what to do about it. */
+export function formatError(error) {
+  if (error.connectionLost) return t("noConnection");
+  const advice = `advice.${error.code}`;
+  return isMessage(advice) ? `${error.message} ${t(advice)}` : error.message;
+}
+
+function unbroken(text) {
+  return text.replaceAll(" ", SPACE);
 }

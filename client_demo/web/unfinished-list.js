@@ -1,110 +1,141 @@
-// Uploads begun earlier and not finished: a page cannot open a file by itself, so it asks to choose it again.
+// Uploads begun earlier and not finished. Where the browser kept a handle one click goes on; elsewhere the page asks
+// for the same file and makes sure that it is the same.
 
 import { confirmed, fromTemplate, notify } from "./dialogs.js";
-import { fingerprintOf } from "./fingerprint.js";
-import { formatBytes, formatPercent } from "./format.js";
+import { fingerprintOf } from "./digests.js";
+import { formatAmount, formatError, formatPercent } from "./format.js";
+import { languageChanges, t } from "./language.js";
 
 export class UnfinishedList {
   #section;
   #list;
   #picker;
   #api;
-  #unfinished;
-  #transfers;
-  /** The entry a file is being chosen for. */
+  #records;
+  #queue;
+  #onResume;
+  /** The record a file is being chosen for. */
   #wanted = null;
 
-  constructor(section, { api, unfinished, transfers }) {
+  /** `onResume({file, path, handle})` sends the file on. */
+  constructor(section, { api, records, queue, onResume }) {
     this.#section = section;
     this.#list = section.querySelector("ul");
     this.#picker = section.querySelector("input[type=file]");
     this.#api = api;
-    this.#unfinished = unfinished;
-    this.#transfers = transfers;
+    this.#records = records;
+    this.#queue = queue;
+    this.#onResume = onResume;
     this.#picker.addEventListener("change", () => this.#chosen());
+    languageChanges.addEventListener("change", () => this.refresh());
   }
 
   /** Show what is unfinished and not being uploaded here; drop what the server no longer has. */
   async refresh() {
-    const waiting = this.#unfinished.all().filter(({ fingerprint }) => !this.#transfers.has(fingerprint));
-    const known = await Promise.all(waiting.map((entry) => this.#look(entry)));
-    const open = known.filter((pair) => pair && !this.#transfers.has(pair.entry.fingerprint));
+    const here = new Set(this.#queue.uploaders.map((uploader) => uploader.upload?.id));
+    const waiting = (await this.#records.all()).filter(({ id }) => !here.has(id));
+    const known = await Promise.all(waiting.slice(0, 100).map((record) => this.#look(record)));
+    const open = known.filter(Boolean);
     this.#list.replaceChildren(...open.map((pair) => this.#card(pair)));
     this.#section.hidden = open.length === 0;
   }
 
-  async #look(entry) {
+  async #look(record) {
     try {
-      const upload = await this.#api.upload(entry.id);
-      if (upload.status === "open") return { entry, uploadedBytes: upload.uploaded_bytes };
-      this.#unfinished.forget(entry.id);
+      const upload = await this.#api.upload(record.id);
+      if (upload.status === "open") return { record, uploadedBytes: upload.uploaded_bytes };
     } catch (error) {
       // The server cannot be asked now: it may well be there.
-      if (error.status !== 404 && error.status !== 410) return { entry, uploadedBytes: null };
-      this.#unfinished.forget(entry.id);
+      if (error.status !== 404 && error.status !== 410) return { record, uploadedBytes: null };
     }
+    await this.#records.forget(record.id);
     return null;
   }
 
-  #card({ entry, uploadedBytes }) {
+  #card({ record, uploadedBytes }) {
     const card = fromTemplate("unfinished-template");
-    const share = entry.size ? (uploadedBytes ?? 0) / entry.size : 0;
-    card.querySelector(".name").textContent = entry.filename;
-    card.querySelector(".name").title = entry.filename;
-    card.querySelector("progress").value = share;
-    card.querySelector("progress").setAttribute("aria-label", `Uploaded of ${entry.filename}`);
-    card.querySelector(".percent").textContent = uploadedBytes === null ? "" : formatPercent(share);
-    card.querySelector(".status").textContent = this.#hint(entry, uploadedBytes);
-    const again = card.querySelector(".again");
-    again.setAttribute("aria-label", `Choose ${entry.filename} again to go on`);
-    again.addEventListener("click", () => this.#choose(entry));
-    const discard = card.querySelector(".discard");
-    discard.setAttribute("aria-label", `Discard the upload of ${entry.filename}`);
-    discard.addEventListener("click", () => this.#discard(entry));
+    const { filename: name, path, size, handle } = record;
+    const share = size ? (uploadedBytes ?? 0) / size : 0;
+    const find = (selector) => card.querySelector(selector);
+    find(".name").textContent = path || name;
+    find(".name").title = path || name;
+    find("progress").value = share;
+    find("progress").setAttribute("aria-label", t("progressOf", { name }));
+    find(".percent").textContent = uploadedBytes === null ? "" : formatPercent(share);
+    find(".status").textContent = hint(record, uploadedBytes);
+    find(".again").textContent = t(handle ? "goOn" : "chooseAgain");
+    find(".again").setAttribute("aria-label", t(handle ? "goOnOf" : "chooseAgainOf", { name }));
+    find(".again").addEventListener("click", () => (handle ? this.#goOn(record) : this.#choose(record)));
+    find(".discard").textContent = t("discard");
+    find(".discard").setAttribute("aria-label", t("discardOf", { name }));
+    find(".discard").addEventListener("click", () => this.#discard(record));
     return card;
   }
 
-  #hint(entry, uploadedBytes) {
-    const action = `Choose “${entry.filename}” again to go on`;
-    if (uploadedBytes === null) return `${action}.`;
-    return `${formatBytes(uploadedBytes)} of ${formatBytes(entry.size)} are on the server. ${action}.`;
+  /** By the handle: the browser may ask the person for leave. */
+  async #goOn(record) {
+    const { handle, filename: name } = record;
+    let problem = "goneFile";
+    try {
+      if ((await handle.requestPermission({ mode: "read" })) === "granted") {
+        await this.#resume(record, await handle.getFile(), "changedFile");
+        return;
+      }
+      problem = "notAllowed";
+    } catch {
+      // Moved or deleted: a handle is no more than a name.
+    }
+    notify(t(problem, { name }));
+    await this.#records.remember({ ...record, handle: undefined });
+    await this.refresh();
   }
 
-  #choose(entry) {
-    this.#wanted = entry;
+  #choose(record) {
+    this.#wanted = record;
     this.#picker.value = "";
     this.#picker.click();
   }
 
   async #chosen() {
     const [file] = this.#picker.files;
+    const record = this.#wanted;
     if (!file) return;
-    if ((await fingerprintOf(file)) !== this.#wanted.fingerprint) {
-      notify(`That is not the same file as “${this.#wanted.filename}”, or it was changed since.`);
+    await this.#resume(record, file, file.name === record.filename ? "changedFile" : "otherFile");
+  }
+
+  async #resume(record, file, problem) {
+    const { filename: name, path, fingerprint, handle } = record;
+    if ((await fingerprintOf(file, path)) !== fingerprint) {
+      notify(t(problem, { name }));
       return;
     }
     notify("");
-    await this.#transfers.add(file);
+    this.#onResume({ file, path, handle });
     await this.refresh();
   }
 
-  async #discard(entry) {
+  async #discard(record) {
     const sure = await confirmed({
-      title: "Discard this upload?",
-      text: `What was sent of “${entry.filename}” is thrown away.`,
-      yes: "Discard",
-      no: "Keep it",
+      title: t("discardTitle"),
+      text: t("discardText", { name: record.filename }),
+      yes: t("discard"),
+      no: t("keep"),
     });
     if (!sure) return;
     try {
-      await this.#api.abort(entry.id);
+      await this.#api.abort(record.id);
     } catch (error) {
       if (error.status !== 404 && error.status !== 410) {
-        notify(`The upload could not be discarded: ${error.message}.`);
+        notify(t("notDiscarded", { message: formatError(error) }));
         return;
       }
     }
-    this.#unfinished.forget(entry.id);
+    await this.#records.forget(record.id);
     await this.refresh();
   }
+}
+
+function hint({ size, handle }, uploadedBytes) {
+  if (uploadedBytes === null) return t("unfinishedUnknown");
+  return t(handle ? "unfinishedHintHandle" : "unfinishedHint", { amount: formatAmount(uploadedBytes, size) });
 }
