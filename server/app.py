@@ -25,7 +25,7 @@ from server.page import page_routes
 from server.problems import Problem, answer_problem, problem_of
 from server.settings import Settings, settings_from_environment
 from server.threads import in_thread
-from server.workers import leave_with_parent
+from server.workers import leave_with_parent, settle
 from storage.blobs.local import LocalBlobStore
 from storage.catalog.sqlite import open_sqlite_catalog
 from storage.engine import Engine
@@ -96,7 +96,9 @@ def create_app_from_environment() -> Starlette:
     settings = settings_from_environment()
     if settings.workers > 1:
         leave_with_parent()
-    return create_app(settings)
+    app = create_app(settings)
+    settle()
+    return app
 
 
 def operations() -> tuple[Operation, ...]:

@@ -7,7 +7,6 @@ of the body is dropped while the client reads it (RFC 9112 §9.6), and then the 
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
@@ -52,9 +51,14 @@ class _Exchange:
         drain = partial(self._drain, extensions[RECEIVE_EXTENSION]["drain"])
         return {**scope, "extensions": {**extensions, RECEIVE_EXTENSION: {"drain": drain}}}
 
-    async def _drain(self, drain: Callable[..., Awaitable[None]], *args: Any) -> None:
-        await drain(*args)
-        self._unread = False
+    async def _drain(
+        self, drain: Callable[..., Awaitable[None]], sink: object, on_end: Callable[[], None], limits: object
+    ) -> None:
+        def end() -> None:
+            self._unread = False
+            on_end()
+
+        await drain(sink, end, limits)
 
     async def receive(self) -> Message:
         message = await self._receive()

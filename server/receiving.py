@@ -69,18 +69,18 @@ def over(limit: int) -> Problem:
 
 
 async def receive_range(request: Request, write: RangeWrite, pace: PaceLimits) -> None:
-    """Hand a request body to a range, all of it, and leave the range uncommitted.
+    """Hand a request body to a range, all of it, and commit the range.
 
     The bytes go straight from the socket where the server offers that (`server.transport`).
 
-    Raises what `body_parts` and `RangeWrite.write` raise.
+    Raises what `body_parts`, `RangeWrite.write` and `RangeWrite.commit` raise.
     """
     offered = request.scope.get("extensions", {}).get(RECEIVE_EXTENSION)
     if offered is None:
         await _receive_parts(request.receive, write, pace)
         return
     try:
-        await offered["drain"](write.write, pace)
+        await offered["drain"](write.write, write.commit, pace)
     except TimeoutError:
         raise _too_slow() from None
     except ConnectionError as exc:
@@ -91,7 +91,7 @@ async def _receive_parts(receive: Receive, write: RangeWrite, pace: PaceLimits) 
     batches = Batches(write.write)
     async for part in body_parts(receive, pace):
         await batches.add(part)
-    await batches.flush()
+    await batches.finish(write.commit)
 
 
 class Batches:
@@ -110,10 +110,18 @@ class Batches:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is left."""
+        """Write what there is."""
         parts, self._parts, self._size = self._parts, [], 0
-        if parts:
-            await in_thread(self._write_all, parts)
+        await in_thread(self._write_all, parts)
+
+    async def finish(self, on_end: Callable[[], None]) -> None:
+        """Write what is left, and call `on_end` in the same thread."""
+
+        def end() -> None:
+            self._write_all(self._parts)
+            on_end()
+
+        await in_thread(end)
 
     def _write_all(self, parts: list[bytes]) -> None:
         for part in parts:

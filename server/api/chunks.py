@@ -38,7 +38,6 @@ async def put(request: Request) -> Response:
             raise LengthMismatch(write.span.length, length or 0)
         if not write.is_settled:
             await receive_range(request, write, body_pace(request))
-            await in_thread(write.commit)
     return Response(status_code=204)
 
 
@@ -55,8 +54,7 @@ async def post(request: Request) -> Response:
         body = body_parts(request.receive, body_pace(request))
         async for piece in part.pieces(bounded(body, limit)):
             await batches.add(piece)
-        await batches.flush()
-        await in_thread(write.commit)
+        await batches.finish(write.commit)
     return Response(status_code=204)
 
 

@@ -18,7 +18,7 @@ from server.pace import Pace, PaceLimits
 from server.receiving import RECEIVE_EXTENSION
 from server.sending import SEND_EXTENSION
 from server.transport.readiness import SocketDuplicate
-from server.transport.receive import BodyDrain, PeerLeft, Sink, hand_over
+from server.transport.receive import BodyDrain, PeerLeft, Sink
 from server.transport.send import send_file
 
 _DROP_SIZE = 64 << 10
@@ -67,13 +67,13 @@ class Exchange:
         """The parser has handed out so many bytes of the body."""
         self._parsed += count
 
-    async def drain(self, sink: Sink, limits: PaceLimits) -> None:
-        """Hand the body, all of it, to `sink`, which is called in worker threads.
+    async def drain(self, sink: Sink, on_end: Callable[[], None], limits: PaceLimits) -> None:
+        """Hand the body, all of it, to `sink`, and then call `on_end`, both in worker threads.
 
         Raises:
             ConnectionError: the client left.
             TimeoutError: it was too slow.
-            and what `sink` raises; `receive` gives the rest of the body then.
+            and what `sink` and `on_end` raise; `receive` gives the rest of the body then.
         """
         cycle = self.cycle
         if cycle.disconnected:
@@ -83,15 +83,12 @@ class Exchange:
             cycle.waiting_for_100_continue = False
         cycle.flow.pause_reading()
         parsed, cycle.body = cycle.body, bytearray()
-        if parsed:
-            await hand_over(parsed, sink)
-        if not cycle.more_body:
-            return
-        rest = self._rest = BodyDrain(self._dup(), (self._body_length or 0) - self._parsed)
+        remaining = (self._body_length or 0) - self._parsed
+        rest = self._rest = BodyDrain(self._dup(), parsed, remaining)
         try:
-            await rest.into(sink, Pace(limits, time.monotonic()))
+            await rest.into(sink, on_end, Pace(limits, time.monotonic()))
         finally:
-            if not rest.remaining:
+            if remaining and not rest.remaining:
                 self._finish_body()
 
     async def receive(self) -> Message:

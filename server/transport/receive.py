@@ -6,6 +6,7 @@ the socket is empty or its turn is over. A thread is held only while there are b
 
 import array
 import fcntl
+import os
 import socket
 import termios
 import threading
@@ -13,28 +14,28 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
+from functools import partial
 
 from server.pace import Pace
 from server.transport.pools import in_pool
 from server.transport.readiness import SocketDuplicate
 
-BUFFER_SIZE = 1 << 20
+BUFFER_SIZE = 2 << 20
 """Bytes moved at a time; large enough that Python's share of the work is small."""
 TURN_SIZE = 32 << 20
 """Bytes after which a thread goes on with another connection's body, so that none waits for a huge one."""
-LOW_WATER = 512 << 10
+LOW_WATER = 1 << 20
 """Bytes that must be there before the loop is woken (SO_RCVLOWAT): bursts are large, wake-ups few."""
 THREADS = 8
+MOVERS = min(THREADS, max(2, os.cpu_count() or 1))
+"""Threads that move bytes at a time. More would spin: the kernel lets one at a time write to a file."""
 
 Sink = Callable[[memoryview], None]
+"""Takes bytes in a worker thread, and must not keep the memory they are in."""
 
 _pool = ThreadPoolExecutor(THREADS, "partway-receive")
+_moving = threading.BoundedSemaphore(MOVERS)
 _local = threading.local()
-
-
-async def hand_over(data: bytearray, sink: Sink) -> None:
-    """Hand bytes that are in memory to `sink`, in a worker thread."""
-    await in_pool(_pool, lambda: sink(memoryview(data)))
 
 
 class PeerLeft(ConnectionError):
@@ -50,25 +51,29 @@ class _Turn(Enum):
 
 
 class BodyDrain:
-    """The part of a request body that is still in the socket: `remaining` bytes of it."""
+    """A request body: `parsed`, which is in memory, and `remaining` bytes that are still in the socket."""
 
-    def __init__(self, duplicate: SocketDuplicate, remaining: int) -> None:
+    def __init__(self, duplicate: SocketDuplicate, parsed: bytearray, remaining: int) -> None:
         self._duplicate = duplicate
+        self._parsed = parsed
         self.remaining = remaining
+        self._low_water = 1
         self._stopping = False
 
-    async def into(self, sink: Sink, pace: Pace) -> None:
-        """Hand all of it to `sink`, which is called in worker threads, with memory it must not keep.
+    async def into(self, sink: Sink, on_end: Callable[[], None], pace: Pace) -> None:
+        """Hand all of it to `sink`, then call `on_end`, both in worker threads.
 
         Raises:
             PeerLeft: the client closed or reset the connection.
             TimeoutError: it was slower than `pace` allows.
-            and what `sink` raises. The rest of the body stays in the socket then.
+            and what `sink` and `on_end` raise. The rest of the body stays in the socket then.
         """
         try:
-            while self.remaining:
+            while True:
                 before = self.remaining
-                turn = await self._take_turn(sink)
+                turn = await in_pool(_pool, partial(self._move, sink, on_end), on_cancel=self._stop)
+                if turn is _Turn.DONE:
+                    return
                 pace.note(before - self.remaining, time.monotonic())
                 if turn is _Turn.EMPTY:
                     await self._wait(pace)
@@ -90,13 +95,20 @@ class BodyDrain:
                 self.remaining -= len(data)
                 return data
 
-    async def _take_turn(self, sink: Sink) -> _Turn:
-        return await in_pool(_pool, lambda: self._move(sink), on_cancel=self._stop)
-
     def _stop(self) -> None:
         self._stopping = True
 
-    def _move(self, sink: Sink) -> _Turn:
+    def _move(self, sink: Sink, on_end: Callable[[], None]) -> _Turn:
+        with _moving:
+            turn = self._move_bytes(sink)
+        if turn is _Turn.DONE:
+            on_end()
+        return turn
+
+    def _move_bytes(self, sink: Sink) -> _Turn:
+        if self._parsed:
+            parsed, self._parsed = self._parsed, bytearray()
+            sink(memoryview(parsed))
         buffer = _buffer()
         left = TURN_SIZE
         while self.remaining:
@@ -133,6 +145,9 @@ class BodyDrain:
         return count[0]
 
     def _set_low_water(self, count: int) -> None:
+        if count == self._low_water:
+            return
+        self._low_water = count
         try:
             self._duplicate.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
         except OSError:
