@@ -1,12 +1,13 @@
 """The command: start all servers, measure them in interleaved rounds, write the page and the picture."""
 
 import argparse
+import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +18,25 @@ from benchmarks.peers.nginx import nginx
 from benchmarks.peers.partway import partway
 from benchmarks.peers.starlette_files import starlette_files
 from benchmarks.peers.tus import tus_node, tus_python
-from benchmarks.plan import BUSY_MEMORY, IDLE_MEMORY, MIB, QUICK, Sizes, measure, pressure, transfers
+from benchmarks.plan import (
+    BUSY_MEMORY,
+    IDLE_MEMORY,
+    MIB,
+    QUICK,
+    Scenario,
+    Sizes,
+    is_wanted,
+    measure,
+    pressure,
+    transfers,
+)
 from benchmarks.plot import draw
 from benchmarks.report import page, verdicts
 from benchmarks.results import Results, Sample
 from benchmarks.source import Source, source_file
 from benchmarks.tables import number
 from benchmarks.tools import Tools
+from benchmarks.warm_memory import gives_pages_back, held_but_for, pool_for, touch_free
 
 _ROOT = Path(__file__).parents[1]
 _QUICK_NOTE = "**A quick run: it shows that the benchmark works, and no more.**"
@@ -38,9 +51,9 @@ def main() -> None:
     rounds: int = 1 if wishes.quick else wishes.rounds
     wishes.folder.mkdir(parents=True, exist_ok=True)
     _check_space(wishes.folder, sizes)
-    with tempfile.TemporaryDirectory(dir=wishes.folder, prefix="run-") as folder:
-        results = _measure(Path(folder), sizes, rounds)
-    output = _ROOT / "build" / "bench-quick" if wishes.quick else _ROOT / "docs"
+    with tempfile.TemporaryDirectory(dir=wishes.folder, prefix="run-") as folder, _memory(sizes) as prepare:
+        results = _measure(Path(folder), sizes, rounds, only=wishes.only, prepare=prepare)
+    output = _ROOT / "build" / "bench-quick" if wishes.quick or wishes.only else _ROOT / "docs"
     _write(results, sizes, rounds, output, note=_QUICK_NOTE if wishes.quick else "")
     _say(verdicts(results, sizes))
 
@@ -48,8 +61,15 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/bench", description="Measure Partway beside its peers.")
     parser.add_argument("--quick", action="store_true", help="a small run, written to build/bench-quick")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is run (5)")
-    parser.add_argument("--size", type=int, default=1024, help="MiB of a transfer, a multiple of 32 (1024)")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each scenario is run (7)")
+    parser.add_argument("--size", type=int, default=512, help="MiB of a transfer, a multiple of 32 (512)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PREFIX",
+        help="only scenarios whose names begin so, such as upload/4x8; may be repeated",
+    )
     default = _ROOT / "build" / "bench"
     parser.add_argument("--folder", type=Path, default=default, help="where the servers write; on a disk")
     wishes = parser.parse_args()
@@ -65,14 +85,41 @@ def _check_space(folder: Path, sizes: Sizes) -> None:
         sys.exit(f"{number(2 * sizes.disk / 2**30)} GiB of free disk space are needed in {folder}")
 
 
-def _measure(folder: Path, sizes: Sizes, rounds: int) -> Results:
+@contextmanager
+def _memory(sizes: Sizes) -> Iterator[Callable[[Scenario], None]]:
+    """What to do before each sample, so that memory and disk are as ready for one server as for the other."""
+    fills = gives_pages_back()
+
+    def prepare(scenario: Scenario) -> None:
+        # What the sample before has left to be written is not to be paid for by this one.
+        os.sync()
+        if fills and scenario.fills_memory:
+            touch_free()
+
+    with held_but_for(pool_for(sizes.upload)) if fills else nullcontext():
+        yield prepare
+
+
+def _measure(
+    folder: Path,
+    sizes: Sizes,
+    rounds: int,
+    *,
+    only: Sequence[str],
+    prepare: Callable[[Scenario], None],
+) -> Results:
+    def run(scenarios: Iterable[Scenario], times: int) -> None:
+        wanted = [scenario for scenario in scenarios if is_wanted(scenario, only)]
+        samples.extend(measure(wanted, subjects, times, prepare=prepare, tell=_tell))
+
     tools = Tools.find()
     told = facts(tools, folder)
+    samples: list[Sample] = []
     with source_file(folder / "source", sizes.upload) as source, _subjects(tools, folder, source) as subjects:
-        samples = measure([IDLE_MEMORY], subjects, 1, _tell)
-        samples += measure(list(transfers(sizes, source)), subjects, rounds, _tell)
-        samples += measure([BUSY_MEMORY], subjects, 1, _tell)
-        samples += measure(list(pressure(sizes, source)), subjects, rounds, _tell)
+        run([IDLE_MEMORY], 1)
+        run(transfers(sizes, source), rounds)
+        run([BUSY_MEMORY], 1)
+        run(pressure(sizes, source), rounds)
     return Results(told, samples)
 
 

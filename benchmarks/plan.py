@@ -4,7 +4,6 @@ Every round takes each scenario once with each server, one server after the othe
 one each round: whatever else the machine does falls on all of them.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +24,8 @@ MIB, GIB = 1 << 20, 1 << 30
 class Sizes:
     """How large a run is: bytes, counts and seconds."""
 
-    upload: int = GIB
-    download_times: int = 8
+    upload: int = 512 * MIB
+    download_times: int = 16
     merges: tuple[int, ...] = (4 * MIB, 64 * MIB, GIB, 8 * GIB)
     small_count: int = 400
     latency_seconds: float = 5
@@ -60,6 +59,7 @@ class Scenario:
     name: str
     takes: Callable[[Subject], bool]
     run: Callable[[Subject], Metrics]
+    fills_memory: bool = False
 
 
 def upload_name(connections: int, chunk_size: int, *, with_digest: bool) -> str:
@@ -72,6 +72,11 @@ def merge_name(size: int, *, flushed: bool) -> str:
     return f"merge/{'flushed' if flushed else 'fresh'}/{size}"
 
 
+def is_wanted(scenario: Scenario, prefixes: Sequence[str]) -> bool:
+    """Whether its name begins with one of them; without any, all are wanted."""
+    return not prefixes or scenario.name.startswith(tuple(prefixes))
+
+
 WHOLE, RANGES = "download/whole", "download/ranges"
 SMALL, LATENCY = "small", "latency"
 IDLE, BUSY, CROWD = "memory/idle", "memory/busy", "memory/crowd"
@@ -82,7 +87,8 @@ def transfers(sizes: Sizes, source: Source) -> Iterator[Scenario]:
     for digest, chunk, count in product((False, True), sizes.chunks, sizes.connections):
         load = Load(sizes.upload, chunk, count, digest)
         name = upload_name(count, chunk, with_digest=digest)
-        yield Scenario(name, partial(_uploads, digest), partial(upload, load=load, source=source))
+        send = partial(upload, load=load, source=source)
+        yield Scenario(name, partial(_uploads, digest), send, fills_memory=True)
     for name, range_size, count in ((WHOLE, None, 1), (RANGES, sizes.chunks[-1], 4)):
         get = partial(download, connections=count, range_size=range_size, times=sizes.download_times)
         yield Scenario(name, _serves, partial(get, source=source))
@@ -111,15 +117,16 @@ def measure(
     scenarios: Sequence[Scenario],
     subjects: Sequence[Subject],
     rounds: int,
+    *,
+    prepare: Callable[[Scenario], None],
     tell: Callable[[Sample], None],
 ) -> list[Sample]:
-    """All samples of all rounds; `tell` hears of each."""
+    """All samples of all rounds; `prepare` is called before each, `tell` hears of each."""
     samples = []
     for number in range(rounds):
         for scenario in scenarios:
             for subject in rotated([one for one in subjects if scenario.takes(one)], number):
-                # What the one before has left to be written must not be paid for by this one.
-                os.sync()
+                prepare(scenario)
                 samples.append(Sample(scenario.name, subject.name, scenario.run(subject)))
                 tell(samples[-1])
     return samples

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.peers.base import Load, Part, Subject, deal
-from benchmarks.plan import Scenario, measure, rotated
+from benchmarks.plan import Scenario, is_wanted, measure, rotated
 from benchmarks.results import Sample
 
 SUBJECTS = [Subject(name, 0, 0) for name in "abc"]
@@ -15,11 +15,21 @@ def test_each_round_begins_with_another_server() -> None:
         Scenario("some", lambda subject: subject.name != "b", lambda _: {"n": 2.0}),
     ]
     heard: list[Sample] = []
-    samples = measure(scenarios, SUBJECTS, 2, heard.append)
+    prepared: list[Scenario] = []
+    samples = measure(scenarios, SUBJECTS, 2, prepare=prepared.append, tell=heard.append)
     order = [f"{sample.scenario} {sample.subject}" for sample in samples]
     first = ["all a", "all b", "all c", "some a", "some c"]
     assert order == [*first, "all b", "all c", "all a", "some c", "some a"]
     assert heard == samples
+    assert [scenario.name for scenario in prepared] == [sample.scenario for sample in samples]
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "wanted"), [([], True), (["up"], True), (["down", "up/"], True), (["down"], False)]
+)
+def test_only_what_is_wanted_is_run(prefixes: list[str], wanted: bool) -> None:
+    scenario = Scenario("up/1", lambda _: True, lambda _: {})
+    assert is_wanted(scenario, prefixes) == wanted
 
 
 def test_rotation_goes_round() -> None:
