@@ -1,13 +1,12 @@
 """The command: start all servers, measure them in interleaved rounds, write the page and the picture."""
 
 import argparse
-import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +35,6 @@ from benchmarks.results import Results, Sample
 from benchmarks.source import Source, source_file
 from benchmarks.tables import number
 from benchmarks.tools import Tools
-from benchmarks.warm_memory import gives_pages_back, held_but_for, pool_for, touch_free
 
 _ROOT = Path(__file__).parents[1]
 _QUICK_NOTE = "**A quick run: it shows that the benchmark works, and no more.**"
@@ -51,8 +49,8 @@ def main() -> None:
     rounds: int = 1 if wishes.quick else wishes.rounds
     wishes.folder.mkdir(parents=True, exist_ok=True)
     _check_space(wishes.folder, sizes)
-    with tempfile.TemporaryDirectory(dir=wishes.folder, prefix="run-") as folder, _memory(sizes) as prepare:
-        results = _measure(Path(folder), sizes, rounds, only=wishes.only, prepare=prepare)
+    with tempfile.TemporaryDirectory(dir=wishes.folder, prefix="run-") as folder:
+        results = _measure(Path(folder), sizes, rounds, only=wishes.only)
     output = _ROOT / "build" / "bench-quick" if wishes.quick or wishes.only else _ROOT / "docs"
     _write(results, sizes, rounds, output, note=_QUICK_NOTE if wishes.quick else "")
     _say(verdicts(results, sizes))
@@ -85,32 +83,16 @@ def _check_space(folder: Path, sizes: Sizes) -> None:
         sys.exit(f"{number(2 * sizes.disk / 2**30)} GiB of free disk space are needed in {folder}")
 
 
-@contextmanager
-def _memory(sizes: Sizes) -> Iterator[Callable[[Scenario], None]]:
-    """What to do before each sample, so that memory and disk are as ready for one server as for the other."""
-    fills = gives_pages_back()
-
-    def prepare(scenario: Scenario) -> None:
-        # What the sample before has left to be written is not to be paid for by this one.
-        os.sync()
-        if fills and scenario.fills_memory:
-            touch_free()
-
-    with held_but_for(pool_for(sizes.upload)) if fills else nullcontext():
-        yield prepare
-
-
 def _measure(
     folder: Path,
     sizes: Sizes,
     rounds: int,
     *,
     only: Sequence[str],
-    prepare: Callable[[Scenario], None],
 ) -> Results:
     def run(scenarios: Iterable[Scenario], times: int) -> None:
         wanted = [scenario for scenario in scenarios if is_wanted(scenario, only)]
-        samples.extend(measure(wanted, subjects, times, prepare=prepare, tell=_tell))
+        samples.extend(measure(wanted, subjects, times, tell=_tell))
 
     tools = Tools.find()
     told = facts(tools, folder)

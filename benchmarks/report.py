@@ -30,9 +30,9 @@ Made by `scripts/bench`: everything on this page is from one run on one machine.
 - Not all do the same: nginx stores each chunk as a file of its own and never joins them. A tus upload is a
   row of PATCHes, so that four connections make four uploads. Only Partway records, chunk by chunk, what has
   arrived, and only its merge flushes.
-- A virtual machine may give free memory back to its host; touching it again costs many times what writing a
-  file does. Where there is such a driver, the run holds most of the memory and touches the rest before each
-  upload. It does not undo all of it: look at the lowest and highest round before you believe a median.
+- Each upload is made twice, and the second one counts. A virtual machine may give free memory back to its
+  host, and touching it again costs many times what writing a file does. What is left of that shows in the
+  lowest and highest round: look at them before you believe a median.
 - The limit is a blocking loop of `recv_into` and `pwrite` in a thread for each connection, with a buffer of
   1 MiB; it checks and records nothing.
 """
