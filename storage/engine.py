@@ -27,7 +27,7 @@ from storage.errors import (
 )
 from storage.instant import InstantUploads
 from storage.keyed_locks import KeyedLocks
-from storage.known import KnownUploads
+from storage.known import Known
 from storage.limits import Limits
 from storage.merging import HOLD_TIMEOUT, Merger
 from storage.model import ANONYMOUS, ByteRange, Cursor, File, NewUpload, Page, Upload, UploadStatus
@@ -70,7 +70,8 @@ class Engine:
         self.now = now
         self._merging = KeyedLocks()
         self._writes = ActiveWrites()
-        self._known = KnownUploads()
+        self._known: Known[str, Upload] = Known()
+        self._known_files: Known[tuple[str, str], File] = Known()
         self._unflushed = Unflushed(blobs)
 
     def create(self, new: NewUpload) -> Created:
@@ -258,20 +259,17 @@ class Engine:
 
     def open_file(self, file_id: str, owner: str = ANONYMOUS) -> OpenFile:
         """A file opened once for reading; deleting it does not disturb that. Raises `NoSuchFile`."""
-        file = self.file(file_id, owner)
+        file = self._known_files.learn((file_id, owner), lambda: self.file(file_id, owner))
         try:
             blob = self.blobs.open_file(file_id)
         except NoSuchBlob as exc:
+            self._known_files.forget((file_id, owner))
             self.file(file_id, owner)
             raise StorageFailure(f"the bytes of file {file_id} are missing") from exc
         return OpenFile.of(file, blob)
 
     def delete_file(self, file_id: str, owner: str = ANONYMOUS) -> None:
-        """Remove a file; from now on nobody finds it, and its space is free when its readers are done.
-
-        Raises:
-            NoSuchFile: there is none.
-        """
+        """Remove a file; its space is free when its readers are done. Raises `NoSuchFile`."""
         self.file(file_id, owner)
         if not self.catalog.retire_file(file_id):
             raise NoSuchFile(file_id)
@@ -335,7 +333,7 @@ class Engine:
             return known
         upload = self._find(upload_id, owner)
         if upload.status is UploadStatus.OPEN and upload.size is not None:
-            self._known.remember(upload)
+            self._known.remember(upload.id, upload)
         return upload
 
     def _note_arrived(self, upload: Upload, span: ByteRange) -> None:

@@ -278,3 +278,20 @@ def test_an_upload_that_another_holds_for_long_is_locked(
             with pytest.raises(UploadLocked):
                 call(upload_id)
     assert engine.merge(upload_id).created
+
+
+def test_a_file_that_another_process_deleted_is_not_opened_any_more(tmp_path: Path) -> None:
+    with opened(tmp_path) as engine, opened(tmp_path) as other:
+        file = publish(engine, b"data")
+        assert content(engine, file.id) == b"data"
+        other.delete_file(file.id)
+        for _ in range(2):
+            with pytest.raises(NoSuchFile):
+                engine.open_file(file.id)
+
+
+def test_a_file_opened_by_its_owner_stays_unknown_to_others(engine: Engine) -> None:
+    file = publish(engine, b"data")
+    assert content(engine, file.id) == b"data"
+    with pytest.raises(NoSuchFile):
+        engine.open_file(file.id, "somebody else")
