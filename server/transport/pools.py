@@ -1,13 +1,26 @@
 """Calls in the worker threads of the fast path, which must be over before their descriptors are closed."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
 from anyio import CancelScope
 
+_NICENESS = 5
+
 Result = TypeVar("Result")
+
+
+def transfer_pool(threads: int, name: str) -> Executor:
+    """A pool whose threads step back where there are fewer cores than work: the loop has answers to give."""
+    return ThreadPoolExecutor(threads, name, initializer=_step_back)
+
+
+def _step_back() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 async def in_pool(

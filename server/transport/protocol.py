@@ -16,6 +16,8 @@ from server.transport.exchange import Exchange
 
 MAX_HEADER_BYTES = 64 << 10
 """A request header that has not ended after so many bytes, and one read more, is refused (RFC 6585 §5)."""
+READ_SIZE = 64 << 10
+"""Most bytes of a body that come with its header and are held in memory until their range takes them."""
 _HEADER_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
@@ -48,6 +50,9 @@ class TransferProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
+        if self.scheme == "http":
+            # asyncio reads up to four times as much at a time, all of which would go by way of Python.
+            cast(Any, transport).max_size = READ_SIZE
         self._await_header()
 
     def data_received(self, data: bytes) -> None:

@@ -12,19 +12,18 @@ import termios
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 from functools import partial
 
 from server.pace import Pace
-from server.transport.pools import in_pool
+from server.transport.pools import in_pool, transfer_pool
 from server.transport.readiness import SocketDuplicate
 
-BUFFER_SIZE = 2 << 20
+BUFFER_SIZE = 1 << 20
 """Bytes moved at a time; large enough that Python's share of the work is small."""
 TURN_SIZE = 32 << 20
 """Bytes after which a thread goes on with another connection's body, so that none waits for a huge one."""
-LOW_WATER = 1 << 20
+LOW_WATER = 512 << 10
 """Bytes that must be there before the loop is woken (SO_RCVLOWAT): bursts are large, wake-ups few."""
 THREADS = 8
 MOVERS = min(THREADS, max(2, os.cpu_count() or 1))
@@ -33,7 +32,7 @@ MOVERS = min(THREADS, max(2, os.cpu_count() or 1))
 Sink = Callable[[memoryview], None]
 """Takes bytes in a worker thread, and must not keep the memory they are in."""
 
-_pool = ThreadPoolExecutor(THREADS, "partway-receive")
+_pool = transfer_pool(THREADS, "partway-receive")
 _moving = threading.BoundedSemaphore(MOVERS)
 _local = threading.local()
 

@@ -1,26 +1,27 @@
 """The send path: bytes from a file's pages to the socket with `sendfile`, past Python.
 
-Pages in memory are sent from the event loop, a bounded slice at a time. A slice that is on the disk is sent
-by a worker thread, so that the loop never waits for a disk.
+What is small and in memory is sent from the event loop, at once. All else is sent by a worker thread, which
+may wait for a disk and which the loop goes before; it is held only while the socket takes bytes.
 """
 
-import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 
 from server.pace import Pace
-from server.transport.pools import in_pool
+from server.transport.pools import in_pool, transfer_pool
 from server.transport.readiness import SocketDuplicate
 
+SMALL_SIZE = 256 << 10
+"""Most bytes sent from the loop; a visit to a thread would cost more."""
+PROBE_STEP = 64 << 10
+"""Distance, in bytes, of the places looked at to tell whether a small part of a file is in memory."""
 SLICE_SIZE = 2 << 20
-"""Most bytes sent before other connections have their turn."""
-PROBE_STEP = 256 << 10
-"""Distance, in bytes, of the places looked at to tell whether a slice is in memory."""
+TURN_SIZE = 32 << 20
+"""Bytes after which a thread goes on with another connection's file, so that none waits for a huge one."""
 THREADS = 8
 
-_pool = ThreadPoolExecutor(THREADS, "partway-send")
+_pool = transfer_pool(THREADS, "partway-send")
 _probe = bytearray(1)
 
 
@@ -36,23 +37,47 @@ async def send_file(duplicate: SocketDuplicate, fd: int, offset: int, count: int
         ConnectionError: the client is gone.
         TimeoutError: it reads more slowly than `pace` allows.
     """
-    out = duplicate.socket.fileno()
-    while count:
-        wanted = min(count, SLICE_SIZE)
-        try:
-            if _in_memory(fd, offset, wanted):
-                sent = os.sendfile(out, fd, offset, wanted)
-            else:
-                sent = await in_pool(_pool, partial(os.sendfile, out, fd, offset, wanted))
-        except BlockingIOError:
+    sending = _Sending(duplicate.socket.fileno(), fd, offset, count)
+    if count <= SMALL_SIZE and _in_memory(fd, offset, count):
+        sending.move()
+    while sending.count:
+        if sending.is_blocked:
             await _wait(duplicate, pace)
-            continue
-        if not sent:
-            raise FileEnded
-        offset, count = offset + sent, count - sent
-        pace.note(sent, time.monotonic())
-        # A socket that takes everything at once must not keep the loop to itself.
-        await asyncio.sleep(0)
+        before = sending.count
+        await in_pool(_pool, sending.move, on_cancel=sending.stop)
+        pace.note(before - sending.count, time.monotonic())
+
+
+@dataclass(slots=True)
+class _Sending:
+    """What is left to send: `count` bytes from `offset`. One thread at a time moves."""
+
+    out: int
+    fd: int
+    offset: int
+    count: int
+    is_blocked: bool = False
+    _stopping: bool = False
+
+    def move(self) -> None:
+        """Send until the socket takes no more, the turn is over or all is sent. Raises as `send_file`."""
+        self.is_blocked = False
+        left = TURN_SIZE
+        while self.count and left > 0 and not self._stopping:
+            try:
+                sent = os.sendfile(self.out, self.fd, self.offset, min(self.count, SLICE_SIZE))
+            except BlockingIOError:
+                self.is_blocked = True
+                return
+            if not sent:
+                raise FileEnded
+            self.offset += sent
+            self.count -= sent
+            left -= sent
+
+    def stop(self) -> None:
+        """Have `move` return soon."""
+        self._stopping = True
 
 
 async def _wait(duplicate: SocketDuplicate, pace: Pace) -> None:

@@ -107,7 +107,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr("blockbuster.blockbuster.BlockingError", Noted)
     with blockbuster.blockbuster_ctx(["server", "storage"]) as watch:
         # On the loop it is called for pages found in memory just before, and the socket never blocks.
-        watch.functions["os.sendfile"].can_block_in("server/transport/send.py", "send_file")
+        watch.functions["os.sendfile"].can_block_in("server/transport/send.py", "move")
         yield found
 
 
