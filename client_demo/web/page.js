@@ -6,7 +6,7 @@ import { canDigest, fingerprintOf } from "./digests.js";
 import { Downloads } from "./downloads.js";
 import { FileList } from "./file-list.js";
 import { chooseLanguage, language, languageChanges, languageTag, t, translate } from "./language.js";
-import { UploadQueue } from "./queue.js";
+import { keyOf, UploadQueue } from "./queue.js";
 import { UploadRecords } from "./records.js";
 import { TransfersView } from "./transfers.js";
 import { UnfinishedList } from "./unfinished-list.js";
@@ -26,7 +26,7 @@ const files = new FileList({
   search: element("search"),
   downloads,
 });
-const unfinished = new UnfinishedList(element("unfinished"), { api, records, queue, onResume: (item) => take([item]) });
+const unfinished = new UnfinishedList(element("unfinished"), { api, records, queue, onResume: take });
 new TransfersView(element("uploads"), { queue, url: (file) => api.contentUrl(file) });
 
 /** File → what may read it again another day. */
@@ -46,8 +46,15 @@ async function remember({ upload, file, path, state }) {
   if (state !== State.CANCELLED) await records.remember({ id: upload.id, filename, path, size, lastModified, fingerprint, handle });
 }
 
+const keysOf = (uploaders) => uploaders.map(({ file, path }) => keyOf(file, path));
+
+queue.addEventListener("added", ({ detail: added }) => {
+  records.rememberWaiting(added.map(({ file, path }) => ({ key: keyOf(file, path), filename: file.name, path })));
+});
+queue.addEventListener("removed", ({ detail: removed }) => records.forgetWaiting(keysOf(removed)));
 queue.addEventListener("upload", async ({ detail: { uploader } }) => {
   await remember(uploader);
+  await records.forgetWaiting(keysOf([uploader]));
   if (uploader.state === State.DONE || uploader.state === State.CANCELLED) await records.forget(uploader.upload.id);
 });
 
@@ -121,4 +128,4 @@ languageChanges.addEventListener("change", speak);
 speak();
 
 element("insecure").hidden = canDigest();
-await Promise.all([files.refresh(), unfinished.refresh()]);
+await Promise.all([files.refresh(), unfinished.load()]);

@@ -190,6 +190,7 @@ export class UploadQueue extends EventTarget {
   }
 }
 
-function keyOf(file, path) {
+/** What tells one file of a queue from another. */
+export function keyOf(file, path) {
   return JSON.stringify([path || file.name, file.size, file.lastModified]);
 }

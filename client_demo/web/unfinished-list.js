@@ -1,10 +1,12 @@
-// Uploads begun earlier and not finished. Where the browser kept a handle one click goes on; elsewhere the page asks
+// What was chosen earlier and is not finished. Where the browser kept a handle one click goes on; elsewhere the page asks
 // for the same file and makes sure that it is the same.
 
 import { confirmed, fromTemplate, notify } from "./dialogs.js";
 import { fingerprintOf } from "./digests.js";
 import { formatAmount, formatError, formatPercent } from "./format.js";
 import { languageChanges, t } from "./language.js";
+import { keyOf } from "./queue.js";
+import { WaitingCard } from "./waiting-card.js";
 
 export class UnfinishedList {
   #section;
@@ -14,10 +16,11 @@ export class UnfinishedList {
   #records;
   #queue;
   #onResume;
+  #waiting;
   /** The record a file is being chosen for. */
   #wanted = null;
 
-  /** `onResume({file, path, handle})` sends the file on. */
+  /** `onResume([{file, path, handle}])` sends files on. */
   constructor(section, { api, records, queue, onResume }) {
     this.#section = section;
     this.#list = section.querySelector("ul");
@@ -26,8 +29,17 @@ export class UnfinishedList {
     this.#records = records;
     this.#queue = queue;
     this.#onResume = onResume;
+    const begunAmong = (items) => this.#begunAmong(items);
+    this.#waiting = new WaitingCard({ records, begunAmong, onResume, onChange: () => this.refresh() });
+    queue.addEventListener("added", ({ detail }) => this.#waiting.taken(detail.map(({ file, path }) => keyOf(file, path))));
     this.#picker.addEventListener("change", () => this.#chosen());
     languageChanges.addEventListener("change", () => this.refresh());
+  }
+
+  /** Show what an earlier visit has left. */
+  async load() {
+    await this.#waiting.load();
+    await this.refresh();
   }
 
   /** Show what is unfinished and not being uploaded here; drop what the server no longer has. */
@@ -35,9 +47,19 @@ export class UnfinishedList {
     const here = new Set(this.#queue.uploaders.map((uploader) => uploader.upload?.id));
     const waiting = (await this.#records.all()).filter(({ id }) => !here.has(id));
     const known = await Promise.all(waiting.slice(0, 100).map((record) => this.#look(record)));
-    const open = known.filter(Boolean);
-    this.#list.replaceChildren(...open.map((pair) => this.#card(pair)));
-    this.#section.hidden = open.length === 0;
+    const begun = known.filter(Boolean).map((pair) => this.#card(pair));
+    const cards = [...begun, this.#waiting.draw()].filter(Boolean);
+    this.#list.replaceChildren(...cards);
+    this.#section.hidden = cards.length === 0;
+  }
+
+  async #begunAmong(items) {
+    const begun = new Map((await this.#records.all()).map((record) => [record.path || record.filename, record.fingerprint]));
+    const alike = items.filter(({ file, path }) => begun.has(path || file.name));
+    const same = await Promise.all(
+      alike.map(async ({ file, path }) => (await fingerprintOf(file, path)) === begun.get(path || file.name)),
+    );
+    return alike.filter((_, index) => same[index]);
   }
 
   async #look(record) {
@@ -110,7 +132,7 @@ export class UnfinishedList {
       return;
     }
     notify("");
-    this.#onResume({ file, path, handle });
+    this.#onResume([{ file, path, handle }]);
     await this.refresh();
   }
 
