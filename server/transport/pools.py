@@ -28,7 +28,7 @@ async def in_pool(
 ) -> Result:
     """The result of `call`, made in a thread of `pool`.
 
-    Cancelled, it waits for the call to end; `on_cancel` may ask the call to make haste.
+    Cancelled, it waits for the call to end, whatever its end; `on_cancel` may ask the call to make haste.
     """
     calling = asyncio.get_running_loop().run_in_executor(pool, call)
     try:
@@ -37,4 +37,7 @@ async def in_pool(
         on_cancel()
         with CancelScope(shield=True):
             await asyncio.wait([calling])
+        # Who left is not told how the call ended, and the loop must not complain that nobody asked.
+        if not calling.cancelled():
+            calling.exception()
         raise
