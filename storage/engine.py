@@ -89,7 +89,7 @@ class Engine:
         same = self.catalog.find_same(upload)
         if same is not None and (state := self._open_state(same)) is not None:
             return Created(state, resumed=True)
-        added = add_prepared(upload, self.blobs, self.catalog)
+        added = self._remember(add_prepared(upload, self.blobs, self.catalog))
         return Created(self._state(added), resumed=added.id != upload.id)
 
     def upload(self, upload_id: str, owner: str = ANONYMOUS) -> UploadState:
@@ -331,7 +331,9 @@ class Engine:
         known = self._known.find(upload_id)
         if known is not None and known.owner == owner:
             return known
-        upload = self._find(upload_id, owner)
+        return self._remember(self._find(upload_id, owner))
+
+    def _remember(self, upload: Upload) -> Upload:
         if upload.status is UploadStatus.OPEN and upload.size is not None:
             self._known.remember(upload.id, upload)
         return upload

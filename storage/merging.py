@@ -24,6 +24,8 @@ from storage.prefix_digests import PrefixDigests
 from storage.tree_digest import verified_tree_digest
 
 HOLD_TIMEOUT = 30.0
+SHORT_FLUSH = 8 << 20
+"""Bytes that are flushed soon enough with the upload held; flushing them before costs more than it saves."""
 LISTED_MISSING_CHUNKS = 1000
 
 
@@ -53,14 +55,14 @@ class Merger:
         arrived = self._blobs.arrived(upload.id)
         size = _complete_size(upload, arrived)
         self._verify(upload, size)
-        # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
-        self._blobs.flush(upload.id)
+        if size > SHORT_FLUSH:
+            # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
+            self._blobs.flush(upload.id)
         with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:
             now = held.arrived()
             _complete_size(upload, now)
             if now.forgotten != arrived.forgotten:
                 raise StorageFailure("a flush failed: what was verified may have been sent anew since")
-            held.flush()
             self._remove_shared(upload)
             held.publish(size)
             digest = verified_tree_digest(size, upload.chunk_size, now.digests)

@@ -111,18 +111,16 @@ class HeldUpload(Closing):
         """As `BlobStore.arrived`."""
 
     @abstractmethod
-    def flush(self) -> None:
-        """As `BlobStore.flush`, with the upload held."""
-
-    @abstractmethod
     def publish(self, size: int) -> None:
         """Make the upload's first `size` bytes the blob of the file of the same id. MUST copy nothing.
 
-        All of it MUST be flushed before. When this returns the file survives a power cut. It happens wholly
-        or not at all. From then on the upload cannot be read or written, only held and discarded. Repeating
-        it changes no byte, and makes the file survive a power cut if the first call was cut off before.
+        What is not on disk yet is flushed before: little, after `BlobStore.flush`. When this returns the file
+        survives a power cut. It happens wholly or not at all. From then on the upload cannot be read or
+        written, only held and discarded. Repeating it changes no byte, and makes the file survive a power cut
+        if the first call was cut off before.
 
         Raises:
+            StorageFailure: the disk could not; what was not flushed before has not arrived any more.
             RangeLocked: a writer holds bytes after the first `size`, and would write on in the file.
         """
 

@@ -140,6 +140,7 @@ def flush(paths: UploadPaths, journals: JournalReader) -> None:
         raise
     with LocalHeldUpload(paths, journals, COMMIT_TIMEOUT) as held:
         held.record_flush(stop)
+        held.flush_record()
 
 
 class LocalHeldUpload(HeldUpload):
@@ -166,19 +167,13 @@ class LocalHeldUpload(HeldUpload):
     def arrived(self) -> Arrived:
         return self._journals.arrived(self._paths)
 
-    def flush(self) -> None:
-        stop = self.state.offset
-        try:
-            fsync_data(self._paths)
-        except StorageFailure:
-            self.record_failed_flush()
-            raise
-        self.record_flush(stop)
-
     def record_flush(self, stop: int) -> None:
-        """Note that what the journal says below offset `stop` is on disk, and make the note durable."""
+        """Note that what the journal says below offset `stop` is on disk."""
         if self.state.has_volatile:
             self.append(Kind.FLUSHED, ByteRange(0, stop))
+
+    def flush_record(self) -> None:
+        """Make what the journal says survive a power cut, and the names of the upload."""
         with storage_errors("flush journal"):
             os.fsync(self._fd)
             fsync_folder(self._paths.folder)
@@ -220,11 +215,12 @@ class LocalHeldUpload(HeldUpload):
                 fsync_folder(self._paths.file.parent)
                 fsync_folder(self._paths.folder)
                 return
-            with self._ending_at(size):
+            with self._ending_at(size) as data:
+                self._flush(data)
                 rename_durably(self._paths.data, self._paths.file)
 
     @contextmanager
-    def _ending_at(self, size: int) -> Iterator[None]:
+    def _ending_at(self, size: int) -> Iterator[int]:
         """Cut `data` off at `size`, with writers of what follows kept out: they would write in the file."""
         fd = open_part(self._paths, self._paths.data)
         try:
@@ -232,10 +228,19 @@ class LocalHeldUpload(HeldUpload):
                 raise RangeLocked(ByteRange(size, os.fstat(fd).st_size))
             if os.fstat(fd).st_size != size:
                 os.ftruncate(fd, size)
-                os.fsync(fd)
-            yield
+            yield fd
         finally:
             os.close(fd)
+
+    def _flush(self, data: int) -> None:
+        """Flush the bytes. What the journal says of them need not be on disk: soon they are a file."""
+        stop = self.state.offset
+        try:
+            os.fsync(data)
+        except OSError:
+            self.record_failed_flush()
+            raise
+        self.record_flush(stop)
 
     def published_digests(self) -> dict[ByteRange, bytes]:
         # With `data` there, the file is not what it was: an instant upload was cut off between two names.

@@ -196,9 +196,6 @@ class _MemoryHeldUpload(HeldUpload):
     def arrived(self) -> Arrived:
         return self._store.arrived(self._upload.id)
 
-    def flush(self) -> None:
-        self._store.flush(self._upload.id)
-
     def publish(self, size: int) -> None:
         with self._store.lock:
             if self._upload.is_published:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    bindparam,
     delete,
     insert,
     literal,
@@ -31,6 +32,12 @@ from storage.model import File, Page, Upload, UploadStatus
 
 WRITE = {"writes": True}
 """Execution options of a connection whose transaction writes."""
+
+# What every upload needs is put together once: that costs more than running it.
+_UPLOAD = select(uploads).where(uploads.c.id == bindparam("id"))
+_FILE = select(files).where(files.c.id == bindparam("id"), files.c.retired_at.is_(None))
+_ADD_UPLOAD, _ADD_FILE = insert(uploads), insert(files)
+_MERGE_UPLOAD = update(uploads).where(uploads.c.id == bindparam("key")).values(status=UploadStatus.MERGED)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -75,7 +82,7 @@ class SqlCatalog(Catalog):
         with self._writing() as connection:
             same = _find_same(connection, upload)
             if same is None:
-                connection.execute(insert(uploads).values(_upload_row(upload)))
+                connection.execute(_ADD_UPLOAD, _upload_row(upload))
             return same or upload
 
     def find_upload(self, upload_id: str) -> Upload | None:
@@ -83,6 +90,8 @@ class SqlCatalog(Catalog):
             return _find_upload(connection, upload_id)
 
     def find_same(self, upload: Upload) -> Upload | None:
+        if upload.fingerprint is None:
+            return None
         with self.reading() as connection:
             return _find_same(connection, upload)
 
@@ -130,11 +139,11 @@ class SqlCatalog(Catalog):
             upload = _find_upload(connection, file.id)
             if upload is None or upload.status is UploadStatus.EXPIRED:
                 return None
-            if upload.status is UploadStatus.OPEN:
-                merged = update(uploads).where(uploads.c.id == file.id).values(status=UploadStatus.MERGED)
-                connection.execute(merged)
-                connection.execute(insert(files).values(_file_row(file)))
-            return _find_file(connection, file.id)
+            if upload.status is UploadStatus.MERGED:
+                return _find_file(connection, file.id)
+            connection.execute(_MERGE_UPLOAD, {"key": file.id})
+            connection.execute(_ADD_FILE, _file_row(file))
+            return file
 
     def find_file(self, file_id: str) -> File | None:
         with self.reading() as connection:
@@ -211,7 +220,7 @@ class SqlCatalog(Catalog):
 
 
 def _find_upload(connection: Connection, upload_id: str) -> Upload | None:
-    row = connection.execute(select(uploads).where(uploads.c.id == upload_id)).one_or_none()
+    row = connection.execute(_UPLOAD, {"id": upload_id}).one_or_none()
     return None if row is None else _upload(row)
 
 
@@ -231,8 +240,7 @@ def _find_same(connection: Connection, upload: Upload) -> Upload | None:
 
 
 def _find_file(connection: Connection, file_id: str) -> File | None:
-    query = select(files).where(files.c.id == file_id, files.c.retired_at.is_(None))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FILE, {"id": file_id}).one_or_none()
     return None if row is None else _file(row)
 
 

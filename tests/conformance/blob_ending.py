@@ -75,7 +75,6 @@ class EndingSuite(Opening):
         upload_id = prepared(store, None)
         put(store, upload_id, 0, TEXT)
         with store.hold(upload_id, 0) as held:
-            held.flush()
             held.publish(300)
             held.discard()
         assert read(store.open_file(upload_id)) == TEXT[:300]
@@ -86,7 +85,6 @@ class EndingSuite(Opening):
         upload_id = prepared(store)
         put(store, upload_id, 0, TEXT)
         with store.hold(upload_id, 0) as held:
-            held.flush()
             held.publish(SIZE)
         for each in (store, other):
             for call in (each.arrived, each.open_upload):

@@ -36,7 +36,6 @@ def published(store: BlobStore, data: bytes = TEXT) -> str:
     if data:
         put(store, upload_id, 0, data)
     with store.hold(upload_id, 0) as held:
-        held.flush()
         held.publish(len(data))
         held.discard()
     return upload_id

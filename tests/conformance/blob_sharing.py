@@ -84,7 +84,6 @@ class SharingSuite(Opening):
         put(store, upload_id, 100, TEXT[100:200], b"b" * 32)
         put(store, upload_id, 200, TEXT[200:])
         with store.hold(upload_id, 0) as held:
-            held.flush()
             held.publish(SIZE)
         with other.hold(upload_id, 0) as held:
             held.publish(SIZE)

@@ -209,7 +209,6 @@ def test_publishing_moves_and_copies_nothing(local: LocalBlobStore) -> None:
     put(local, upload_id, 0, TEXT)
     inode = (local.root / "uploads" / upload_id / "data").stat().st_ino
     with local.hold(upload_id, 0) as held:
-        held.flush()
         held.publish(SIZE)
         held.discard()
     assert (local.root / "files" / upload_id[:2] / upload_id).stat().st_ino == inode

@@ -28,6 +28,8 @@ from storage.tree_digest import tree_digest
 from tests.powercut.promises import promise
 
 KIB = 1 << 10
+LARGE = 64 * KIB
+"""Larger uploads are flushed before they are held: some of the workload's are, some are not."""
 
 
 def open_engine(root: Path, boot: bytes) -> Engine:
@@ -177,7 +179,8 @@ def main() -> None:
     task, root, boot = sys.argv[1:]
     engine = open_engine(Path(root), bytes.fromhex(boot))
     recover(engine)
-    {"serve": serve, "resume": resume}[task](Client(engine, Path(root)))
+    with patch("storage.merging.SHORT_FLUSH", LARGE):
+        {"serve": serve, "resume": resume}[task](Client(engine, Path(root)))
     engine.close()
 
 

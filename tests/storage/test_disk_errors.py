@@ -110,14 +110,15 @@ def test_a_flush_that_fails_at_the_merge_publishes_nothing(
     assert engine.merge(upload_id).created
 
 
-def test_a_flush_of_a_held_upload_that_fails_takes_back_what_was_not_flushed(
+def test_a_publication_whose_flush_fails_takes_back_what_was_not_flushed(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_id = half_arrived(engine)
     fail_fsync(monkeypatch, "data")
     with engine.blobs.hold(upload_id, 0) as held:
         with pytest.raises(StorageFailure):
-            held.flush()
+            held.publish(128 << 10)
+        assert not engine.blobs.has_file(upload_id)
         assert list(held.arrived().ranges) == [ByteRange(0, 64 << 10)]
 
 
@@ -134,6 +135,7 @@ def test_what_is_taken_back_during_a_merge_is_not_published(
                 other.blobs.flush(upload_id)
 
     with monkeypatch.context() as patch:
+        patch.setattr("storage.merging.SHORT_FLUSH", 0)
         patch.setattr(engine.blobs, "flush", flush_fails_elsewhere)
         with pytest.raises(MissingChunks):
             engine.merge(upload_id)
@@ -157,6 +159,7 @@ def test_what_was_hashed_of_lost_bytes_is_not_counted(
 def test_a_journal_that_cannot_be_flushed_publishes_nothing(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
+    monkeypatch.setattr("storage.merging.SHORT_FLUSH", 0)
     upload_id = half_arrived(engine)
     fail_fsync(monkeypatch, part)
     with pytest.raises(StorageFailure):
@@ -178,6 +181,15 @@ def test_a_name_that_may_not_be_on_disk_is_flushed_before_it_is_told(
     monkeypatch.setattr(os, "fsync", _noting(flushed, os.fsync))
     assert not engine.merge(upload_id).created
     assert {prefix, upload_id, "files"} <= set(flushed)
+
+
+def test_a_small_merge_flushes_no_more_than_it_must(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload_id = start(engine, 100)
+    send(engine, upload_id, 0, b"x" * 100)
+    flushed: list[str] = []
+    monkeypatch.setattr(os, "fsync", _noting(flushed, os.fsync))
+    engine.merge(upload_id)
+    assert flushed == ["files", "data", upload_id[:2], upload_id]
 
 
 def test_short_writes_are_continued(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

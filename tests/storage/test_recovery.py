@@ -38,7 +38,6 @@ def killed_in(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> Ite
 
 
 STAGES = [
-    pytest.param(LocalHeldUpload, "flush", False, id="before the flush"),
     pytest.param(LocalHeldUpload, "record_flush", False, id="after the flush of the data"),
     pytest.param(LocalHeldUpload, "publish", False, id="before the rename"),
     pytest.param(os, "rename", False, id="at the rename"),
@@ -46,6 +45,11 @@ STAGES = [
     pytest.param(LocalHeldUpload, "discard", False, id="between catalog and removal"),
     pytest.param(UploadPaths, "remove", False, id="at the removal"),
 ]
+
+
+@pytest.fixture(params=[0, 8 << 20], ids=["flushed before it is held", "flushed while it is held"])
+def each_way_to_flush(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.merging.SHORT_FLUSH", request.param)
 
 
 def _half_merged(root: Path, monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> str:
@@ -76,6 +80,7 @@ def test_what_was_put_right_is_told_in_one_line(
     assert [message for message in caplog.messages if "merges finished: 1" in message]
 
 
+@pytest.mark.usefixtures("each_way_to_flush")
 @pytest.mark.parametrize(("target", "name", "is_finished"), STAGES)
 def test_a_merge_that_was_cut_off_is_finished_or_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: object, name: str, is_finished: bool
@@ -93,6 +98,7 @@ def test_a_merge_that_was_cut_off_is_finished_or_undone(
         assert recover(engine) == Recovered()
 
 
+@pytest.mark.usefixtures("each_way_to_flush")
 @pytest.mark.parametrize(("target", "name", "is_finished"), STAGES)
 @pytest.mark.parametrize("is_same_process", [True, False], ids=["same process", "another process"])
 def test_a_client_that_merges_again_ends_well(
@@ -157,6 +163,7 @@ def test_a_merge_after_an_abort_that_was_cut_off_publishes_nothing(
         upload_id = start(engine, len(DATA))
         send(engine, upload_id, 0, DATA)
         with monkeypatch.context() as patch:
+            patch.setattr("storage.merging.SHORT_FLUSH", 0)
             patch.setattr(engine.blobs, "flush", engine.catalog.remove_upload)
             with pytest.raises(NoSuchUpload):
                 engine.merge(upload_id)
