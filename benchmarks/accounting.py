@@ -21,8 +21,15 @@ def family(pid: int) -> Iterator[int]:
     """A process and all its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from family(int(child))
+        yield from (each for child in _children(task) for each in family(child))
+
+
+def _children(task: Path) -> list[int]:
+    try:
+        return list(map(int, (task / "children").read_text().split()))
+    except (FileNotFoundError, ProcessLookupError):
+        # A thread that ended meanwhile: its children, had it any, are its process's.
+        return []
 
 
 def cpu_seconds(pid: int) -> float:
