@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -118,12 +119,20 @@ def _send_until_taken(api: NativeApi, upload: Json, data: bytes) -> None:
     assert answer.status_code == 204
 
 
-def test_a_half_close_in_the_body_ends_the_request(server: RunningServer, api: NativeApi) -> None:
+@pytest.mark.parametrize("is_waited_for", [False, True], ids=["at once", "while it is waited for"])
+def test_a_half_close_in_the_body_ends_the_request(
+    server: RunningServer, api: NativeApi, is_waited_for: bool
+) -> None:
+    """Where anything is answered it is 400 (RFC 9112 §8); then the connection closes."""
     upload = api.start(CHUNK, chunk_size=CHUNK)
     with RawConnection(server.port) as connection:
-        connection.send(head("PUT", f"/uploads/{upload['id']}/chunks/0", {"Content-Length": CHUNK}), b"x" * 9)
+        fields = {"Content-Length": CHUNK} | ({"Expect": "100-continue"} if is_waited_for else {})
+        connection.send(head("PUT", f"/uploads/{upload['id']}/chunks/0", fields))
+        if is_waited_for:
+            assert connection.response().status == 100
+        connection.send(b"x" * 9)
         connection.half_close()
-        assert connection.is_closed_by_server()
+        assert re.fullmatch(rb"(HTTP/1\.1 400 .*connection: close\r\n\r\n)?", connection.read(), re.DOTALL)
     _send_until_taken(api, upload, pattern(CHUNK))
 
 
