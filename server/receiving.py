@@ -80,7 +80,7 @@ async def receive_range(request: Request, write: RangeWrite, pace: PaceLimits) -
         await _receive_parts(request.receive, write, pace)
         return
     try:
-        await offered["drain"](write.write, write.commit, pace)
+        await offered["drain"](write, write.commit, pace)
     except TimeoutError:
         raise _too_slow() from None
     except ConnectionError as exc:

@@ -6,7 +6,8 @@ A `RangeWrite` is what the engine hands out for every write, whatever protocol c
 import hashlib
 import threading
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from storage.blobs.base import Blob, Closing, RangeWriter
 from storage.errors import (
@@ -20,6 +21,7 @@ from storage.errors import (
 )
 from storage.keyed_locks import KeyedLocks
 from storage.model import ByteRange
+from storage.pipes import read_pipe
 from storage.ranges import RangeSet
 
 
@@ -54,14 +56,29 @@ class RangeWrite(Closing):
             InsufficientStorage, StorageFailure: as they say.
         """
         view = memoryview(data).cast("B")
-        if self.received + len(view) > self.span.length:
-            raise LengthMismatch(self.span.length, self.received + len(view))
+        self._check_fits(len(view))
         if self._hash is not None:
             self._hash.update(view)
         with self._lock:
             self._check()
             self._take(self.span.start + self.received, view)
         self.received += len(view)
+
+    @property
+    def looks_at_bytes(self) -> bool:
+        """Whether the bytes are hashed or compared, so that they must come into memory."""
+        return True
+
+    def write_piped(self, pipe: int, count: int) -> None:
+        """Take the next `count` bytes, all of which are in a pipe, past memory unless it `looks_at_bytes`.
+
+        Raises what `write` does; some of the bytes may be left in the pipe then.
+        """
+        self.write(read_pipe(pipe, count))
+
+    def _check_fits(self, count: int) -> None:
+        if self.received + count > self.span.length:
+            raise LengthMismatch(self.span.length, self.received + count)
 
     def commit(self) -> None:
         """Record the span as arrived; from here on it survives a killed process.
@@ -137,26 +154,44 @@ class NewRange(RangeWrite):
         self._upload_id = upload_id
         self._writer = writer
         self._missing = RangeSet(writer.arrived.ranges.missing(writer.span))
+        self._is_all_new = self._missing.covers(writer.span)
         self._on_commit = on_commit
         self.on_close: Callable[[], None] = lambda: None
 
+    @property
+    def looks_at_bytes(self) -> bool:
+        return self._hash is not None or not self._is_all_new
+
+    def write_piped(self, pipe: int, count: int) -> None:
+        if self.looks_at_bytes:
+            super().write_piped(pipe, count)
+            return
+        self._check_fits(count)
+        with self._lock, self._unless_discarded():
+            self._check()
+            self._writer.write_piped(self.span.start + self.received, pipe, count)
+        self.received += count
+
     def _take(self, offset: int, view: memoryview) -> None:
         coming = ByteRange(offset, offset + len(view))
-        try:
+        with self._unless_discarded():
             for part in self._missing.within(coming):
                 self._writer.write(part.start, view[part.start - offset : part.stop - offset])
-        except NoSuchBlob as exc:
-            raise NoSuchUpload(self._upload_id) from exc
         for part in self._missing.missing(coming):
             if self._writer.read(part.start, part.length) != view[part.start - offset : part.stop - offset]:
                 raise RangeConflict(part)
 
     def _record(self, span: ByteRange, digest: bytes | None) -> None:
-        try:
+        with self._unless_discarded():
             self._writer.commit(span, digest)
+        self._on_commit(span)
+
+    @contextmanager
+    def _unless_discarded(self) -> Iterator[None]:
+        try:
+            yield
         except NoSuchBlob as exc:
             raise NoSuchUpload(self._upload_id) from exc
-        self._on_commit(span)
 
     def _release(self) -> None:
         self._writer.close()

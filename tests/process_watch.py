@@ -18,14 +18,17 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
 
 
 def transfer_descriptors(pid: int) -> list[str]:
-    """What a server has open for transfers: sockets, uploads, files; not the catalog's pooled connections."""
+    """What a server has open for transfers: sockets, uploads, files.
+
+    Not what it keeps for the next one: the catalog's connections and the movers' pipes.
+    """
     targets = []
     for number in os.listdir(f"/proc/{pid}/fd"):
         try:
             target = str(Path(f"/proc/{pid}/fd/{number}").readlink())
         except FileNotFoundError:
             continue
-        if "catalog.db" not in target:
+        if "catalog.db" not in target and not target.startswith("pipe:"):
             targets.append(target)
     return sorted(targets)
 

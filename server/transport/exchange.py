@@ -17,8 +17,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from server.pace import Pace, PaceLimits
 from server.receiving import RECEIVE_EXTENSION
 from server.sending import SEND_EXTENSION
+from server.transport.movers import Sink
 from server.transport.readiness import SocketDuplicate
-from server.transport.receive import BodyDrain, PeerLeft, Sink
+from server.transport.receive import BodyDrain, PeerLeft
 from server.transport.send import send_file
 
 _DROP_SIZE = 64 << 10

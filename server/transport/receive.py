@@ -1,40 +1,31 @@
 """The receive path: a request body from the socket straight into a sink, past parser and event loop.
 
-The loop waits; when much is there, a worker thread moves it with `recv_into` and a buffer of its own, until
-the socket is empty or its turn is over. A thread is held only while there are bytes to move.
+The loop waits; when much is there, a worker thread moves it (`server.transport.movers`) until the socket is
+empty or its turn is over. A thread is held only while there are bytes to move.
 """
 
 import array
 import fcntl
-import os
 import socket
 import termios
-import threading
 import time
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import partial
 
 from server.pace import Pace
+from server.transport.movers import COUNT, Mover, Movers, Sink
 from server.transport.pools import in_pool, transfer_pool
 from server.transport.readiness import SocketDuplicate
 
-BUFFER_SIZE = 1 << 20
-"""Bytes moved at a time; large enough that Python's share of the work is small."""
 TURN_SIZE = 32 << 20
 """Bytes after which a thread goes on with another connection's body, so that none waits for a huge one."""
 LOW_WATER = 512 << 10
 """Bytes that must be there before the loop is woken (SO_RCVLOWAT): bursts are large, wake-ups few."""
 THREADS = 8
-MOVERS = min(THREADS, max(2, os.cpu_count() or 1))
-"""Threads that move bytes at a time. More would spin: the kernel lets one at a time write to a file."""
-
-Sink = Callable[[memoryview], None]
-"""Takes bytes in a worker thread, and must not keep the memory they are in."""
 
 _pool = transfer_pool(THREADS, "partway-receive")
-_moving = threading.BoundedSemaphore(MOVERS)
-_local = threading.local()
+_movers = Movers(min(THREADS, COUNT))
 
 
 class PeerLeft(ConnectionError):
@@ -98,32 +89,32 @@ class BodyDrain:
         self._stopping = True
 
     def _move(self, sink: Sink, on_end: Callable[[], None]) -> _Turn:
-        with _moving:
-            turn = self._move_bytes(sink)
+        with _movers.one() as mover:
+            turn = self._move_bytes(mover, sink)
         if turn is _Turn.DONE:
             on_end()
         return turn
 
-    def _move_bytes(self, sink: Sink) -> _Turn:
+    def _move_bytes(self, mover: Mover, sink: Sink) -> _Turn:
         if self._parsed:
             parsed, self._parsed = self._parsed, bytearray()
-            sink(memoryview(parsed))
-        buffer = _buffer()
+            sink.write(memoryview(parsed))
         left = TURN_SIZE
         while self.remaining:
             if left <= 0 or self._stopping:
                 return _Turn.OVER
             try:
-                count = self._duplicate.socket.recv_into(buffer, min(self.remaining, BUFFER_SIZE))
+                count = mover.take(self._duplicate.socket, min(self.remaining, left), sink)
             except BlockingIOError:
                 return _Turn.EMPTY
             except ConnectionError as exc:
                 raise PeerLeft from exc
             if not count:
                 raise PeerLeft
+            # Before it is handed on, which may fail: what was taken is not in the socket any more.
             self.remaining -= count
             left -= count
-            sink(buffer[:count])
+            mover.hand_to(sink)
         return _Turn.DONE
 
     async def _wait(self, pace: Pace) -> None:
@@ -152,11 +143,3 @@ class BodyDrain:
         except OSError:
             # The connection is gone; the next look at the socket tells.
             return
-
-
-def _buffer() -> memoryview:
-    """This thread's own buffer, made once."""
-    if not hasattr(_local, "buffer"):
-        _local.buffer = memoryview(bytearray(BUFFER_SIZE))
-    buffer: memoryview = _local.buffer
-    return buffer

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol, Self
 
 from storage.faults import Fault
 from storage.model import ByteRange
+from storage.pipes import read_pipe
 from storage.ranges import RangeSet
 
 
@@ -83,6 +84,13 @@ class RangeWriter(Closing):
             NoSuchBlob: the upload was discarded meanwhile.
             InsufficientStorage: no room; what had arrived stays.
         """
+
+    def write_piped(self, offset: int, pipe: int, count: int) -> None:
+        """`write` of `count` bytes that are in a pipe, and need not come into memory where the store can so.
+
+        Raises what `write` does; some of the bytes may be left in the pipe then.
+        """
+        self.write(offset, memoryview(read_pipe(pipe, count)))
 
     @abstractmethod
     def read(self, offset: int, length: int) -> bytes:

@@ -29,6 +29,7 @@ from storage.blobs.durable import (
 from storage.blobs.journal import RECORD_SIZE, Flag, JournalState, Kind, Record, encode
 from storage.errors import NoSuchBlob, RangeLocked, StorageFailure, UploadLocked
 from storage.model import ByteRange
+from storage.pipes import read_pipe, splice_fully
 
 CACHED_JOURNALS = 256
 COMMIT_TIMEOUT = 30.0
@@ -273,12 +274,21 @@ class LocalRangeWriter(RangeWriter):
             raise
 
     def write(self, offset: int, data: memoryview) -> None:
-        if not self.span.start <= offset <= offset + len(data) <= self.span.stop:
-            raise ValueError(f"{len(data)} bytes at {offset} are outside {self.span}")
-        if is_unlinked(self._fd):
-            raise NoSuchBlob(self._paths.upload_id)
+        self._check(offset, len(data))
         with storage_errors("write upload"):
             write_fully(self._fd, data, offset)
+
+    def write_piped(self, offset: int, pipe: int, count: int) -> None:
+        self._check(offset, count)
+        with storage_errors("write upload"):
+            moved = splice_fully(pipe, self._fd, offset, count)
+            write_fully(self._fd, memoryview(read_pipe(pipe, count - moved)), offset + moved)
+
+    def _check(self, offset: int, count: int) -> None:
+        if not self.span.start <= offset <= offset + count <= self.span.stop:
+            raise ValueError(f"{count} bytes at {offset} are outside {self.span}")
+        if is_unlinked(self._fd):
+            raise NoSuchBlob(self._paths.upload_id)
 
     def read(self, offset: int, length: int) -> bytes:
         with storage_errors("read upload"):

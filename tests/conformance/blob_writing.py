@@ -9,6 +9,7 @@ import pytest
 from storage.blobs.base import BlobStore
 from storage.errors import InsufficientStorage, NoSuchBlob, RangeLocked
 from tests.conformance.blob_pieces import SIZE, TEXT, Opening, arrived, prepared, put, read, span
+from tests.pipes import filled_pipe
 
 
 class WritingSuite(Opening):
@@ -79,6 +80,21 @@ class WritingSuite(Opening):
             writer.commit(writer.span, None)
             assert arrived(other, upload_id) == [(0, 100)]
         assert read(other.open_upload(upload_id))[:100] == TEXT[:100]
+
+    def test_bytes_may_come_in_a_pipe(self, store: BlobStore) -> None:
+        upload_id = prepared(store)
+        with store.open_writer(upload_id, span(100, 300)) as writer, filled_pipe(TEXT[100:300]) as pipe:
+            writer.write_piped(100, pipe, 120)
+            writer.write_piped(220, pipe, 80)
+            writer.commit(writer.span, None)
+        assert read(store.open_upload(upload_id))[100:300] == TEXT[100:300]
+
+    def test_piped_bytes_stay_inside_the_range(self, store: BlobStore) -> None:
+        upload_id = prepared(store)
+        with store.open_writer(upload_id, span(100, 300)) as writer, filled_pipe(TEXT[:300]) as pipe:
+            for offset, count in ((99, 10), (299, 2), (300, 1)):
+                with pytest.raises(ValueError, match="outside"):
+                    writer.write_piped(offset, pipe, count)
 
     def test_what_was_not_committed_has_not_arrived(self, store: BlobStore) -> None:
         upload_id = prepared(store)
