@@ -19,6 +19,8 @@ export class UnfinishedList {
   #waiting;
   /** The record a file is being chosen for. */
   #wanted = null;
+  /** Refreshes that have begun. */
+  #turn = 0;
 
   /** `onResume([{file, path, handle}])` sends files on. */
   constructor(section, { api, records, queue, onResume }) {
@@ -31,7 +33,10 @@ export class UnfinishedList {
     this.#onResume = onResume;
     const begunAmong = (items) => this.#begunAmong(items);
     this.#waiting = new WaitingCard({ records, begunAmong, onResume, onChange: () => this.refresh() });
-    queue.addEventListener("added", ({ detail }) => this.#waiting.taken(detail.map(({ file, path }) => keyOf(file, path))));
+    queue.addEventListener("added", ({ detail }) => {
+      this.#waiting.taken(detail.map(({ file, path }) => keyOf(file, path)));
+      this.refresh();
+    });
     this.#picker.addEventListener("change", () => this.#chosen());
     languageChanges.addEventListener("change", () => this.refresh());
   }
@@ -44,13 +49,19 @@ export class UnfinishedList {
 
   /** Show what is unfinished and not being uploaded here; drop what the server no longer has. */
   async refresh() {
-    const here = new Set(this.#queue.uploaders.map((uploader) => uploader.upload?.id));
-    const waiting = (await this.#records.all()).filter(({ id }) => !here.has(id));
+    const turn = ++this.#turn;
+    const waiting = (await this.#records.all()).filter((record) => !this.#isHere(record));
     const known = await Promise.all(waiting.slice(0, 100).map((record) => this.#look(record)));
+    // Who asked later knows more, even if its answers came sooner.
+    if (turn !== this.#turn) return;
     const begun = known.filter(Boolean).map((pair) => this.#card(pair));
     const cards = [...begun, this.#waiting.draw()].filter(Boolean);
     this.#list.replaceChildren(...cards);
     this.#section.hidden = cards.length === 0;
+  }
+
+  #isHere({ filename: name, size, lastModified, path }) {
+    return this.#queue.has({ name, size, lastModified }, path);
   }
 
   async #begunAmong(items) {
@@ -133,7 +144,6 @@ export class UnfinishedList {
     }
     notify("");
     this.#onResume([{ file, path, handle }]);
-    await this.refresh();
   }
 
   async #discard(record) {

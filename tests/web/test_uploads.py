@@ -119,7 +119,10 @@ def test_all_uploads_pause_and_go_on_together(window: Window, make_file: MakeFil
     expect(window.page.locator('#transfers .card[data-state="done"]')).to_have_count(5)
 
 
-def test_after_a_reload_the_same_file_goes_on(window: Window, service: Service, make_file: MakeFile) -> None:
+@pytest.mark.parametrize("by_card", [True, False], ids=["by its card", "as any file is chosen"])
+def test_after_a_reload_the_same_file_goes_on(
+    window: Window, service: Service, make_file: MakeFile, by_card: bool
+) -> None:
     file = make_file("big.bin")
     window.network(SLOW)
     window.choose(file)
@@ -127,10 +130,15 @@ def test_after_a_reload_the_same_file_goes_on(window: Window, service: Service, 
     window.reload()
     card = window.page.locator("#unfinished-list .card")
     expect(card.locator(".status")).to_contain_text("are on the server")
-    window.network()
     sent_before = len(window.sent_chunks())
-    card.get_by_role("button", name="Choose big.bin again").click()
-    window.page.locator("#again-picker").set_input_files(file)
+    if by_card:
+        card.get_by_role("button", name="Choose big.bin again").click()
+        window.page.locator("#again-picker").set_input_files(file)
+    else:
+        window.choose(file)
+    window.begun("big.bin")
+    expect(window.page.locator("#unfinished")).to_be_hidden()
+    window.network()
     window.finished("big.bin")
     expect(window.page.locator("#unfinished")).to_be_hidden()
     assert content(service, "big.bin") == file.read_bytes()
