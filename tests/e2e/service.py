@@ -50,6 +50,12 @@ class Service:
         self._running.process.send_signal(number)
         wait_until(lambda: self.log.count("Shutting down") == serving)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A server of one process that answers nothing while the context is open."""
+        with stopped(self._running.process.pid):
+            yield
+
     def wait(self) -> int:
         """The exit code, once it has ended."""
         return self._running.process.wait(STOP_SECONDS)

@@ -131,13 +131,15 @@ def test_after_a_reload_the_same_file_goes_on(
     card = window.page.locator("#unfinished-list .card")
     expect(card.locator(".status")).to_contain_text("are on the server")
     sent_before = len(window.sent_chunks())
-    if by_card:
-        card.get_by_role("button", name="Choose big.bin again").click()
-        window.page.locator("#again-picker").set_input_files(file)
-    else:
-        window.choose(file)
-    window.begun("big.bin")
-    expect(window.page.locator("#unfinished")).to_be_hidden()
+    with service.held():
+        if by_card:
+            card.get_by_role("button", name="Choose big.bin again").click()
+            window.page.locator("#again-picker").set_input_files(file)
+        else:
+            window.choose(file)
+        # From the first moment on, when the server has answered nothing yet.
+        expect(window.row("big.bin")).to_be_visible()
+        expect(window.page.locator("#unfinished")).to_be_hidden()
     window.network()
     window.finished("big.bin")
     expect(window.page.locator("#unfinished")).to_be_hidden()
