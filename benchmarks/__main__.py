@@ -126,7 +126,10 @@ def _write(results: Results, sizes: Sizes, rounds: int, output: Path, *, note: s
     output.mkdir(parents=True, exist_ok=True)
     (_ROOT / "build" / "bench-results.json").write_text(results.to_json())
     draw(results, sizes, output / "performance.svg")
-    text = page(results, sizes, rounds=rounds, picture="performance.svg", note=note)
+    remarks = (_ROOT / "benchmarks" / "remarks.md").read_text()
+    text = page(
+        results, sizes, rounds=rounds, picture="performance.svg", remarks="" if note else remarks, note=note
+    )
     (output / "performance.md").write_text(text)
     _say(f"\nwritten: {output / 'performance.md'}\n")
 

@@ -13,7 +13,7 @@ from benchmarks.targets import targets
 
 _INTRODUCTION = """# Performance
 
-Made by `scripts/bench`: everything on this page is from one run on one machine. {sizes}
+Made by `scripts/bench`: the numbers are from one run on one machine. {sizes}
 
 ![Partway beside its peers]({picture})
 
@@ -38,8 +38,10 @@ Made by `scripts/bench`: everything on this page is from one run on one machine.
 """
 
 
-def page(results: Results, sizes: Sizes, *, rounds: int, picture: str, note: str = "") -> str:
-    """The whole page; `picture` is the name of the plot beside it, `note` stands at its top."""
+def page(
+    results: Results, sizes: Sizes, *, rounds: int, picture: str, remarks: str = "", note: str = ""
+) -> str:
+    """The whole page; `picture` is the plot beside it, `note` stands at the top and `remarks` at the end."""
     told = f"{rounds} round{'' if rounds == 1 else 's'}, {size(sizes.upload)} a transfer."
     sections = (
         _INTRODUCTION.format(sizes=f"{told} {note}".strip(), picture=picture),
@@ -51,6 +53,7 @@ def page(results: Results, sizes: Sizes, *, rounds: int, picture: str, note: str
         _small(results, sizes),
         _memory(results, sizes),
         _latency(results, sizes),
+        remarks,
     )
     return "\n".join(sections)
 

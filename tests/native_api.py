@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.process_watch import wait_until
+from tests.waiting import wait_until
 
 Json = dict[str, Any]
 

@@ -2,19 +2,7 @@
 
 import os
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-WAIT_SECONDS = 30
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Return once `holds()`; fails with `what` when it does not within half a minute."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"did not come: {what}"
-        time.sleep(0.02)
 
 
 def transfer_descriptors(pid: int) -> list[str]:

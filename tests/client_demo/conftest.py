@@ -5,8 +5,7 @@ import os
 import random
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,14 +57,6 @@ def ended(
     """Wait for the end of a command and tell how it went."""
     output, errors = process.communicate(standard_input, timeout=90)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-
-
-def wait_until(condition: Callable[[], bool], *, patience: float = 30.0) -> None:
-    """Return when the condition holds; fail when it never does."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)
 
 
 def sha256(path: Path) -> str:

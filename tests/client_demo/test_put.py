@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.client_demo.conftest import Client, ended, random_file, sha256, wait_until
+from tests.client_demo.conftest import Client, ended, random_file, sha256
 from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.client_demo.server_process import ServerProcess
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 QUICK = ("--retry-delay", "0.02")

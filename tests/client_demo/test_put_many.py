@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.client_demo.conftest import Client, ended, random_file, wait_until
+from tests.client_demo.conftest import Client, ended, random_file
 from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.client_demo.scripted_server import Reply, ScriptedServer
 from tests.client_demo.server_process import ServerProcess
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 

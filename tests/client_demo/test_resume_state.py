@@ -9,9 +9,10 @@ import anyio
 import pytest
 
 from client_demo.api import upload
-from tests.client_demo.conftest import Client, ended, random_file, sha256, wait_until
+from tests.client_demo.conftest import Client, ended, random_file, sha256
 from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.client_demo.server_process import ServerProcess
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 SMALL = ("--chunk-size", "256KiB", "--parallel", "2")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.e2e.uploads import Upload
-from tests.e2e.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS
 
 _PIECE = 16 << 10
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from server.maintenance import check
 from server.settings import Settings
-from tests.e2e.waiting import wait_until
 from tests.servers import STOP_SECONDS, start_server
+from tests.waiting import wait_until
 
 
 class Service:

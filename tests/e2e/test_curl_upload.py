@@ -14,7 +14,7 @@ from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.e2e.commands import begun, curl, run
 from tests.e2e.service import Service
 from tests.e2e.uploads import LARGE_CHUNK_SIZE
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 
 CHUNKS = 5
 SIZE = CHUNKS * LARGE_CHUNK_SIZE - 1000

@@ -15,7 +15,7 @@ from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.e2e.commands import curl, run
 from tests.e2e.service import Service, running
 from tests.e2e.uploads import connected, publish
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 SIZE = 64 * MIB + 13

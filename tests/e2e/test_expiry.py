@@ -7,7 +7,7 @@ import httpx
 
 from tests.e2e.service import Service, findings, running, stopped
 from tests.e2e.uploads import CHUNK_SIZE, Upload, connected, start_upload
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 
 FLAGS = ("--workers", "2", "--upload-ttl", "4s", "--sweep-interval", "0.2s")
 

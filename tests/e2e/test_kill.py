@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.senders import ChunkSender, Crowd
 from tests.e2e.service import Service, findings, run_check, running, stopped
 from tests.e2e.uploads import CHUNK_SIZE, LARGE_CHUNK_SIZE, Upload, complete_upload, connected, start_upload
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 
 CHUNKS = 24
 MERGES = 4

@@ -13,7 +13,7 @@ import pytest
 from tests.client_demo.flaky_proxy import Direction, FlakyProxy
 from tests.e2e.commands import begun, curl, ended
 from tests.e2e.service import Service, findings
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 LEAST_SIZE = 64 * MIB
@@ -43,6 +43,12 @@ def proxy(service: Service) -> Iterator[FlakyProxy]:
     """What holds and cuts the transfers."""
     with FlakyProxy(service.port) as between:
         yield between
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client keeps its journal here, and not in the home of who runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def test_a_real_file_survives_a_killed_server_on_its_way_up_and_cuts_on_its_way_down(

@@ -9,9 +9,10 @@ import pytest
 
 from server.cli import FAST_PATH, PORTABLE_PATH
 from tests.native_api import NativeApi
-from tests.process_watch import transfer_descriptors, wait_until
+from tests.process_watch import transfer_descriptors
 from tests.servers import RunningServer, running_server
 from tests.transports import Serve, Transport
+from tests.waiting import wait_until
 
 TRANSPORTS = [
     Transport("portable", ("--transport", "portable"), PORTABLE_PATH),

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.service import Service
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 from tests.web.browser import Window, open_window
 
 SLOW = 1_500_000
