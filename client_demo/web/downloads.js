@@ -4,7 +4,7 @@
 import { announce, confirmed, fromTemplate, notify } from "./dialogs.js";
 import { Downloader, DownloadState } from "./downloader.js";
 import { formatAmount, formatBytes, formatError, formatPace, formatPercent } from "./format.js";
-import { languageChanges, t } from "./language.js";
+import { label, languageChanges, t } from "./language.js";
 import { SpeedMeter } from "./speed.js";
 import { troubleText } from "./transfer-row.js";
 
@@ -138,9 +138,4 @@ class DownloadCard {
   #find(selector) {
     return this.element.querySelector(selector);
   }
-}
-
-function label(button, action, name) {
-  button.textContent = action;
-  button.setAttribute("aria-label", t("actionOf", { action, name }));
 }

@@ -3,7 +3,7 @@
 import { announce, confirmed, fromTemplate, notify } from "./dialogs.js";
 import { canSave } from "./downloads.js";
 import { formatBytes, formatDate, formatError } from "./format.js";
-import { languageChanges, t } from "./language.js";
+import { label, languageChanges, t } from "./language.js";
 
 const PAGE_SIZE = 25;
 // What a browser may show; the server has the last word and gives anything else as a download.
@@ -87,8 +87,7 @@ export class FileList {
   #addActions(row, file) {
     const action = (selector, key, does) => {
       const element = row.querySelector(selector);
-      element.textContent = t(key);
-      element.setAttribute("aria-label", t("actionOf", { action: t(key), name: file.filename }));
+      label(element, t(key), file.filename);
       if (does) element.addEventListener("click", does);
       return element;
     };

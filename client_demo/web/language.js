@@ -41,6 +41,13 @@ export function chooseLanguage(code) {
   languageChanges.dispatchEvent(new Event("change"));
 }
 
+/** What a button does, and aloud for whom: the words that are seen come first, as who speaks to the page says them. */
+export function label(button, action, name) {
+  // Only if it is another: selections and screen readers are not disturbed.
+  if (button.textContent !== action) button.textContent = action;
+  button.setAttribute("aria-label", t("actionOf", { action, name }));
+}
+
 /** Put the messages into what HTML names by `data-t`, `data-t-label` (aria-label) and `data-t-hint` (placeholder). */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);

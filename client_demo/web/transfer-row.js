@@ -2,7 +2,7 @@
 
 import { fromTemplate } from "./dialogs.js";
 import { formatAmount, formatBytes, formatDuration, formatError, formatPace, formatPercent } from "./format.js";
-import { t } from "./language.js";
+import { label, t } from "./language.js";
 import { State } from "./uploader.js";
 
 export class TransferRow {
@@ -98,11 +98,6 @@ function verbOf({ running, state }) {
 /** Change the text only if it is another: selections and screen readers are not disturbed. */
 function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
-}
-
-function label(element, action, name) {
-  set(element, action);
-  element.setAttribute("aria-label", t("actionOf", { action, name }));
 }
 
 function partsOf(element) {

@@ -4,7 +4,7 @@
 import { confirmed, fromTemplate, notify } from "./dialogs.js";
 import { fingerprintOf } from "./digests.js";
 import { formatAmount, formatError, formatPercent } from "./format.js";
-import { languageChanges, t } from "./language.js";
+import { label, languageChanges, t } from "./language.js";
 import { keyOf } from "./queue.js";
 import { WaitingCard } from "./waiting-card.js";
 
@@ -96,11 +96,9 @@ export class UnfinishedList {
     find("progress").setAttribute("aria-label", t("progressOf", { name }));
     find(".percent").textContent = uploadedBytes === null ? "" : formatPercent(share);
     find(".status").textContent = hint(record, uploadedBytes);
-    find(".again").textContent = t(handle ? "goOn" : "chooseAgain");
-    find(".again").setAttribute("aria-label", t(handle ? "goOnOf" : "chooseAgainOf", { name }));
+    label(find(".again"), t(handle ? "goOn" : "chooseAgain"), name);
     find(".again").addEventListener("click", () => (handle ? this.#goOn(record) : this.#choose(record)));
-    find(".discard").textContent = t("discard");
-    find(".discard").setAttribute("aria-label", t("discardOf", { name }));
+    label(find(".discard"), t("discard"), name);
     find(".discard").addEventListener("click", () => this.#discard(record));
     return card;
   }

@@ -133,7 +133,7 @@ def test_after_a_reload_the_same_file_goes_on(
     sent_before = len(window.sent_chunks())
     with service.held():
         if by_card:
-            card.get_by_role("button", name="Choose big.bin again").click()
+            card.get_by_role("button", name="Choose file to go on: big.bin").click()
             window.page.locator("#again-picker").set_input_files(file)
         else:
             window.choose(file)
@@ -153,7 +153,7 @@ def test_another_file_is_not_mixed_in(window: Window, service: Service, make_fil
     window.choose(file)
     window.begun("big.bin")
     window.reload()
-    again = window.page.get_by_role("button", name="Choose big.bin again")
+    again = window.page.get_by_role("button", name="Choose file to go on: big.bin")
     again.click()
     window.page.locator("#again-picker").set_input_files(other)
     expect(window.page.locator("#notice")).to_contain_text("That is not “big.bin”")
@@ -173,7 +173,7 @@ def test_with_a_kept_handle_one_click_goes_on(browser: Browser, service: Service
     window.begun("kept.bin")
     window.reload()
     window.network()
-    window.page.get_by_role("button", name="Go on with kept.bin").click()
+    window.page.get_by_role("button", name="Go on: kept.bin").click()
     window.finished("kept.bin")
     assert content(service, "kept.bin") == bytes([7]) * 3_000_000
     window.context.close()
@@ -187,7 +187,7 @@ def test_a_file_changed_behind_its_handle_is_told(browser: Browser, service: Ser
     window.begun("kept.bin")
     window.reload()
     window.page.evaluate(WRITE, ["kept.bin", 3_000_000, 8])
-    window.page.get_by_role("button", name="Go on with kept.bin").click()
+    window.page.get_by_role("button", name="Go on: kept.bin").click()
     expect(window.page.locator("#notice")).to_contain_text("was changed since")
     window.context.close()
 
