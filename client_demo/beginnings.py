@@ -98,6 +98,8 @@ class Beginning:
         upload = await self._show(remembered.upload_id)
         if upload is None or upload.size != self._source.size:
             return None
+        if upload.status == "merged" and upload.filename not in {None, self._wanted.name}:
+            return None
         unverified = sha256 is not None and remembered.sha256 != sha256
         if self._wanted.restart is Restart.ALWAYS or (unverified and upload.status == "open"):
             if unverified:

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from client_demo.api import RateLimit, Restart, RetryPolicy, upload
 from client_demo.reports import Report, text_of
 from client_demo.selection import STDIN, Selected, selected_files, spooled_input
-from client_demo.state_folder import StateFolder
+from client_demo.state_folder import RunState, StateFolder
 from client_demo.transfer_errors import SourceUnreadable
 
 _STDIN_NAME = "stdin"
@@ -30,8 +30,11 @@ class PutOptions:
 
 
 async def put_all(sources: Sequence[Path], wanted: PutOptions, report: Report) -> None:
-    """Send each of the sources, and all files of those that are folders."""
-    state = StateFolder.of_user()
+    """Send each of the sources, and all files of those that are folders.
+
+    What a run before sent, which did not end well, is not sent again.
+    """
+    state = RunState.of_user()
     for source in sources:
         if str(source) == STDIN:
             await _put_input(wanted, state, report)
@@ -41,6 +44,8 @@ async def put_all(sources: Sequence[Path], wanted: PutOptions, report: Report) -
                 report.failed(text_of(source), selected)
             else:
                 await _put(selected, wanted, state, report)
+    if not report.has_failed:
+        await run_sync(state.forget_finished)
 
 
 def _listed(source: Path) -> list[Selected | SourceUnreadable]:

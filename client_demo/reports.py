@@ -29,6 +29,11 @@ class Report:
         self._done = 0
         self._failed = 0
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether something has."""
+        return self._failed > 0
+
     def done(self, text: str, facts: Mapping[str, object]) -> None:
         """Something is finished: `text` for people and pipes, `facts` for programs."""
         self._done += 1

@@ -41,6 +41,7 @@ class Upload(_Resource):
     """A transfer being received. Sizes are bytes."""
 
     id: ResourceId
+    filename: str | None = None
     size: NonNegativeInt
     chunk_size: PositiveInt
     chunk_count: NonNegativeInt

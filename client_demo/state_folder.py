@@ -118,6 +118,25 @@ class StateFolder:
         return self.path / "uploads" / f"{key.name}.json"
 
 
+class RunState(StateFolder):
+    """The state folder in a run of many uploads: what is finished is forgotten when all of it is.
+
+    So a run that was cut off, and is run again, finds the files it has sent, and sends none of them twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._finished: list[SourceKey] = []
+
+    def forget(self, key: SourceKey) -> None:
+        self._finished.append(key)
+
+    def forget_finished(self) -> None:
+        """The run is over, and nothing of it is left to do."""
+        for key in self._finished:
+            super().forget(key)
+
+
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:

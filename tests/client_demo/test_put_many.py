@@ -24,6 +24,10 @@ def content(server: ServerProcess, url: str) -> bytes:
     return server.get("/files/" + url.strip().partition("/files/")[2]).raise_for_status().content
 
 
+def file_ids(server: ServerProcess) -> set[str]:
+    return {file["id"] for file in server.get("/files?limit=1000").json()["items"]}
+
+
 def test_a_folder_goes_up_with_its_paths(server: ServerProcess, client: Client) -> None:
     folder = client.folder / "album"
     (folder / "2026" / "may").mkdir(parents=True)
@@ -39,6 +43,43 @@ def test_a_folder_goes_up_with_its_paths(server: ServerProcess, client: Client) 
         ("cover.txt", {"path": "album/cover.txt"}),
         ("a_b.txt", {"path": "album/2026/may/a\\b.txt"}),
     ]
+
+
+@pytest.mark.parametrize("way_to_end", ["interrupted", "a file failed"])
+def test_a_run_that_did_not_end_well_sends_nothing_twice_when_run_again(
+    server: ServerProcess, proxy: FlakyProxy, client: Client, way_to_end: str
+) -> None:
+    folder = client.folder / "album"
+    folder.mkdir()
+    (folder / "a\\b.txt").write_text("sent")
+    large = random_file(folder / "large.bin", 4 * MIB)
+    arguments = ("put", "album", "absent") if way_to_end == "a file failed" else ("put", "album")
+    flags = ("--chunk-size", "64KiB", "--server", proxy.url)
+    before = file_ids(server)
+    if way_to_end == "interrupted":
+        proxy.hold_after(MIB, Direction.UP)
+    first = client.start(*arguments, *flags)
+    if way_to_end == "interrupted":
+        wait_until(lambda: proxy.passed[Direction.UP] >= MIB)
+        first.send_signal(signal.SIGINT)
+        proxy.release()
+    assert ended(first).returncode == (130 if way_to_end == "interrupted" else 1)
+    (client.folder / "absent").write_text("found")
+    sent_before = len(proxy.sent_chunks())
+
+    again = client.run(*arguments, *flags)
+
+    assert again.returncode == 0, again.stderr
+    assert [content(server, url) for url in again.stdout.splitlines()][:2] == [b"sent", large.read_bytes()]
+    assert len(file_ids(server) - before) == len(arguments)
+    assert len(proxy.sent_chunks()) - sent_before < 64
+    assert list((client.state_home / "partway" / "uploads").iterdir()) == []
+
+
+def test_a_finished_command_run_again_sends_again(server: ServerProcess, client: Client) -> None:
+    (client.folder / "one").write_text("1")
+    urls = [client.run("put", "one", "--server", server.url).stdout for _ in range(2)]
+    assert urls[0] != urls[1]
 
 
 def test_one_that_fails_does_not_keep_the_others(server: ServerProcess, client: Client) -> None:
