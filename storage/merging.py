@@ -55,7 +55,7 @@ class Merger:
         arrived = self._blobs.arrived(upload.id)
         size = _complete_size(upload, arrived)
         self._verify(upload, size)
-        if size > SHORT_FLUSH:
+        if arrived.unflushed > SHORT_FLUSH:
             # The long part of the flush comes before the upload is held, so that nobody waits for the disk.
             self._blobs.flush(upload.id)
         with self._blobs.hold(upload.id, HOLD_TIMEOUT) as held:

@@ -26,7 +26,10 @@ def tree_digest(size: int, chunk_size: int, chunk_digests: Iterable[bytes]) -> b
 
 def verified_tree_digest(size: int, chunk_size: int, verified: Mapping[ByteRange, bytes]) -> bytes | None:
     """The tree digest, if `verified` has the digest of every chunk, by exactly its range."""
-    spans = (span_of_chunk(chunk, size, chunk_size) for chunk in range(chunk_count(size, chunk_size)))
-    digests = [verified.get(span) for span in spans]
-    known = [digest for digest in digests if digest is not None]
-    return tree_digest(size, chunk_size, known) if len(known) == len(digests) else None
+    digests = []
+    for chunk in range(chunk_count(size, chunk_size)):
+        digest = verified.get(span_of_chunk(chunk, size, chunk_size))
+        if digest is None:
+            return None
+        digests.append(digest)
+    return tree_digest(size, chunk_size, digests)

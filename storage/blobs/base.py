@@ -25,13 +25,15 @@ class Arrived:
 
     `digests` has the SHA-256 of a range where the sender named it and it was verified. `last_activity` is the
     time of the last byte. `forgotten` counts the failed flushes that have voided what had arrived before:
-    while it is the same, what was seen to have arrived still has. All are snapshots of one moment.
+    while it is the same, what was seen to have arrived still has. `unflushed` is how many bytes a flush would
+    have to make safe from a power cut. All are snapshots of one moment.
     """
 
     ranges: RangeSet
     last_activity: datetime
     forgotten: int = 0
     digests: dict[ByteRange, bytes] = field(default_factory=dict)
+    unflushed: int = 0
 
 
 class Blob(Protocol):

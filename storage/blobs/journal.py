@@ -119,9 +119,9 @@ class JournalState:
         self._other_boots: list[_Volatile] = []
 
     @property
-    def has_volatile(self) -> bool:
-        """Whether something has arrived that a power cut could still take."""
-        return bool(self._volatile)
+    def unflushed(self) -> int:
+        """How many bytes have arrived that a power cut could still take."""
+        return sum(each.record.span.length for each in self._volatile)
 
     def feed(self, tail: bytes) -> None:
         """Take in the bytes that follow `offset`; an incomplete record at the end waits for the next call."""

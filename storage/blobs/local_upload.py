@@ -82,8 +82,13 @@ class JournalReader:
                 newest = max(paths.data.stat().st_mtime_ns, os.fstat(fd).st_mtime_ns)
             with self._lock:
                 state = self._read(fd, paths.upload_id)
-                digests = state.digests.copy()
-                return Arrived(state.arrived.copy(), _moment(newest), state.forgotten, digests)
+                return Arrived(
+                    state.arrived.copy(),
+                    _moment(newest),
+                    state.forgotten,
+                    state.digests.copy(),
+                    state.unflushed,
+                )
         except FileNotFoundError as exc:
             raise NoSuchBlob(paths.upload_id) from exc
         finally:
@@ -170,7 +175,7 @@ class LocalHeldUpload(HeldUpload):
 
     def record_flush(self, stop: int) -> None:
         """Note that what the journal says below offset `stop` is on disk."""
-        if self.state.has_volatile:
+        if self.state.unflushed:
             self.append(Kind.FLUSHED, ByteRange(0, stop))
 
     def flush_record(self) -> None:

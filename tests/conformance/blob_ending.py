@@ -226,6 +226,7 @@ class EndingSuite(Opening):
             writer.commit(writer.span, None)
         store.flush(upload_id)
         assert arrived(other, upload_id) == [(0, 200)]
+        assert [each.arrived(upload_id).unflushed for each in (store, other)] == [0, 0]
 
     def test_a_store_with_room_is_well(self, store: BlobStore) -> None:
         published(store)

@@ -183,9 +183,15 @@ def test_a_name_that_may_not_be_on_disk_is_flushed_before_it_is_told(
     assert {prefix, upload_id, "files"} <= set(flushed)
 
 
-def test_a_small_merge_flushes_no_more_than_it_must(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("short", [0, 8 << 20], ids=["flushed before", "small"])
+def test_a_merge_flushes_no_more_than_it_must(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, short: int
+) -> None:
+    monkeypatch.setattr("storage.merging.SHORT_FLUSH", short)
     upload_id = start(engine, 100)
     send(engine, upload_id, 0, b"x" * 100)
+    if not short:
+        engine.flush()
     flushed: list[str] = []
     monkeypatch.setattr(os, "fsync", _noting(flushed, os.fsync))
     engine.merge(upload_id)

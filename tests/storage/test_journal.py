@@ -191,19 +191,20 @@ def test_a_digest_is_known_while_its_bytes_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "volatile", "lost"),
+    ("records", "unflushed", "lost"),
     [
-        pytest.param([arrived(0, 9)], True, 0, id="arrived"),
-        pytest.param([arrived(0, 9), flushed(1)], False, 0, id="flushed"),
-        pytest.param([arrived(0, 9, flags=Flag.FLUSHED)], False, 0, id="flushed at once"),
-        pytest.param([arrived(0, 9, boot=OLD_BOOT)], False, 1, id="lost"),
-        pytest.param([arrived(0, 9, boot=OLD_BOOT), flushed(1, boot=OLD_BOOT)], False, 0, id="saved"),
-        pytest.param([arrived(0, 9), FORGOTTEN], False, 0, id="forgotten"),
+        pytest.param([arrived(0, 9)], 9, 0, id="arrived"),
+        pytest.param([arrived(0, 9), flushed(1)], 0, 0, id="flushed"),
+        pytest.param([arrived(0, 9), arrived(20, 25), flushed(1)], 5, 0, id="flushed in part"),
+        pytest.param([arrived(0, 9, flags=Flag.FLUSHED)], 0, 0, id="flushed at once"),
+        pytest.param([arrived(0, 9, boot=OLD_BOOT)], 0, 1, id="lost"),
+        pytest.param([arrived(0, 9, boot=OLD_BOOT), flushed(1, boot=OLD_BOOT)], 0, 0, id="saved"),
+        pytest.param([arrived(0, 9), FORGOTTEN], 0, 0, id="forgotten"),
     ],
 )
-def test_what_a_power_cut_could_take(records: list[Record], volatile: bool, lost: int) -> None:
+def test_what_a_power_cut_could_take(records: list[Record], unflushed: int, lost: int) -> None:
     state = read(journal(*records))
-    assert (state.has_volatile, state.lost) == (volatile, lost)
+    assert (state.unflushed, state.lost) == (unflushed, lost)
 
 
 SMALL = st.builds(
@@ -224,7 +225,7 @@ def conclusions(state: JournalState) -> tuple[object, ...]:
         state.forgotten,
         state.damaged,
         state.lost,
-        state.has_volatile,
+        state.unflushed,
     )
 
 
