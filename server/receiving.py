@@ -107,10 +107,9 @@ class Batches:
         self._parts.append(part)
         self._size += len(part)
         if self._size >= BATCH_SIZE:
-            await self.flush()
+            await self._flush()
 
-    async def flush(self) -> None:
-        """Write what there is."""
+    async def _flush(self) -> None:
         parts, self._parts, self._size = self._parts, [], 0
         await in_thread(self._write_all, parts)
 

@@ -5,7 +5,8 @@ import os
 
 from storage.errors import StorageFailure
 
-_CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM})
+CANNOT_SPLICE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM})
+"""What kernels, sandboxes and file systems say that know no splice for what they were given."""
 
 
 def read_pipe(pipe: int, count: int) -> bytes:
@@ -30,7 +31,7 @@ def splice_fully(pipe: int, fd: int, offset: int, count: int) -> int:
         try:
             moved += os.splice(pipe, fd, count - moved, offset_dst=offset + moved)
         except OSError as exc:
-            if exc.errno not in _CANNOT:
+            if exc.errno not in CANNOT_SPLICE:
                 raise
             break
     return moved

@@ -6,7 +6,7 @@ import { canDigest, fingerprintOf } from "./digests.js";
 import { Downloads } from "./downloads.js";
 import { FileList } from "./file-list.js";
 import { chooseLanguage, language, languageChanges, languageTag, t, translate } from "./language.js";
-import { keyOf, UploadQueue } from "./queue.js";
+import { keyOf, keysOf, UploadQueue } from "./queue.js";
 import { UploadRecords } from "./records.js";
 import { TransfersView } from "./transfers.js";
 import { UnfinishedList } from "./unfinished-list.js";
@@ -45,8 +45,6 @@ async function remember({ upload, file, path, state }) {
   const handle = handles.get(file);
   if (state !== State.CANCELLED) await records.remember({ id: upload.id, filename, path, size, lastModified, fingerprint, handle });
 }
-
-const keysOf = (uploaders) => uploaders.map(({ file, path }) => keyOf(file, path));
 
 queue.addEventListener("added", ({ detail: added }) => {
   records.rememberWaiting(added.map(({ file, path }) => ({ key: keyOf(file, path), filename: file.name, path })));

@@ -194,3 +194,8 @@ export class UploadQueue extends EventTarget {
 export function keyOf(file, path) {
   return JSON.stringify([path || file.name, file.size, file.lastModified]);
 }
+
+/** The keys of uploaders, or of `{file, path}` items. */
+export function keysOf(items) {
+  return items.map(({ file, path }) => keyOf(file, path));
+}

@@ -5,7 +5,7 @@ import { confirmed, fromTemplate, notify } from "./dialogs.js";
 import { fingerprintOf } from "./digests.js";
 import { formatAmount, formatError, formatPercent } from "./format.js";
 import { label, languageChanges, t } from "./language.js";
-import { keyOf } from "./queue.js";
+import { keyOf, keysOf } from "./queue.js";
 import { WaitingCard } from "./waiting-card.js";
 
 export class UnfinishedList {
@@ -34,7 +34,7 @@ export class UnfinishedList {
     const begunAmong = (items) => this.#begunAmong(items);
     this.#waiting = new WaitingCard({ records, begunAmong, onResume, onChange: () => this.refresh() });
     queue.addEventListener("added", ({ detail }) => {
-      this.#waiting.taken(detail.map(({ file, path }) => keyOf(file, path)));
+      this.#waiting.taken(keysOf(detail));
       this.refresh();
     });
     this.#picker.addEventListener("change", () => this.#chosen());
@@ -60,17 +60,13 @@ export class UnfinishedList {
     this.#section.hidden = cards.length === 0;
   }
 
-  #isHere({ filename: name, size, lastModified, path }) {
-    return this.#queue.has({ name, size, lastModified }, path);
+  #isHere(record) {
+    return this.#queue.has(fileOf(record), record.path);
   }
 
   async #begunAmong(items) {
-    const begun = new Map((await this.#records.all()).map((record) => [record.path || record.filename, record.fingerprint]));
-    const alike = items.filter(({ file, path }) => begun.has(path || file.name));
-    const same = await Promise.all(
-      alike.map(async ({ file, path }) => (await fingerprintOf(file, path)) === begun.get(path || file.name)),
-    );
-    return alike.filter((_, index) => same[index]);
+    const begun = new Set((await this.#records.all()).map((record) => keyOf(fileOf(record), record.path)));
+    return items.filter(({ file, path }) => begun.has(keyOf(file, path)));
   }
 
   async #look(record) {
@@ -163,6 +159,11 @@ export class UnfinishedList {
     await this.#records.forget(record.id);
     await this.refresh();
   }
+}
+
+/** What a record says of its file, as the file itself would. */
+function fileOf({ filename: name, size, lastModified }) {
+  return { name, size, lastModified };
 }
 
 function hint({ size, handle }, uploadedBytes) {

@@ -17,7 +17,7 @@ export class WaitingCard {
   /** Key → record. */
   #left = new Map();
 
-  /** `begunAmong(items)` tells which of them have begun, `onResume(items)` sends files on, then `onChange` is called. */
+  /** `begunAmong(items)` tells which of them have begun, `onResume(items)` sends files on; `onChange` hears when they are forgotten. */
   constructor({ records, begunAmong, onResume, onChange }) {
     this.#records = records;
     this.#onResume = onResume;
@@ -76,7 +76,6 @@ export class WaitingCard {
     }
     notify("");
     this.#onResume(wanted);
-    await this.#onChange();
   }
 
   async #forget() {

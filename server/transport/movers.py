@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
+from storage.pipes import CANNOT_SPLICE
+
 COUNT = max(2, os.cpu_count() or 1)
 """How many move bytes at a time. More would spin: the kernel lets one at a time write to a file."""
 BUFFER_SIZE = 2 << 20
@@ -21,8 +23,8 @@ BUFFER_SIZE = 2 << 20
 PIPE_SIZE = 1 << 20
 """As much as the kernel gives without privileges (pipe-max-size), and less where a user has many pipes."""
 
-_CANNOT_SPLICE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EMFILE, errno.ENFILE})
-"""What kernels and sandboxes say that know no splice from a socket, or have no descriptors for a pipe."""
+_MUST_COPY = CANNOT_SPLICE | {errno.EMFILE, errno.ENFILE}
+"""No splice from a socket, or no descriptors for a pipe."""
 
 
 class Sink(Protocol):
@@ -62,7 +64,7 @@ class Mover:
             try:
                 self._piped = self._splice(source, most)
             except OSError as exc:
-                if exc.errno not in _CANNOT_SPLICE:
+                if exc.errno not in _MUST_COPY:
                     raise
                 # Nothing has left the socket: from here on this mover copies.
                 self._can_splice = False

@@ -114,14 +114,11 @@ class JournalState:
         self.forgotten = 0
         self.damaged = 0
         self.lost = 0
+        # Bytes that have arrived and that a power cut could still take; kept, since each chunk asks.
+        self.unflushed = 0
         self._flushed = RangeSet()
         self._volatile: list[_Volatile] = []
         self._other_boots: list[_Volatile] = []
-
-    @property
-    def unflushed(self) -> int:
-        """How many bytes have arrived that a power cut could still take."""
-        return sum(each.record.span.length for each in self._volatile)
 
     def feed(self, tail: bytes) -> None:
         """Take in the bytes that follow `offset`; an incomplete record at the end waits for the next call."""
@@ -150,6 +147,7 @@ class JournalState:
             self._accept(record)
         elif record.boot_id == self.boot_id:
             self._volatile.append(_Volatile(self.offset, record))
+            self.unflushed += record.span.length
             self._accept(record)
         else:
             self._other_boots.append(_Volatile(self.offset, record))
@@ -166,11 +164,13 @@ class JournalState:
             else:
                 kept.append(each)
         self._volatile = [each for each in kept if each.record.boot_id == self.boot_id]
+        self.unflushed = sum(each.record.span.length for each in self._volatile)
         self._other_boots = [each for each in kept if each.record.boot_id != self.boot_id]
 
     def _apply_forgotten(self) -> None:
         self.forgotten += 1
         self._volatile.clear()
+        self.unflushed = 0
         self._other_boots.clear()
         self.lost = 0
         self.arrived = self._flushed.copy()
